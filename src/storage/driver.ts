@@ -106,6 +106,11 @@ export interface StorageDriver extends AsyncDisposable {
   readonly location: string;
   /** Two roots with equal ids can be copied between by the service itself. */
   readonly backendId: string;
+  /**
+   * Equal <=> a client that is given `nativePath` of one root finds the same object through the other: one service and one
+   * bucket (s3: backendId and bucket; local: one file system seen under the same paths, so not when `localPath` maps them).
+   */
+  readonly spaceId: string;
   readonly capabilities: DriverCapabilities;
   stat(key: ObjectKey, options: CallOptions): Promise<ObjectInfo>;
   list(prefix: string, options: CallOptions): AsyncIterable<ObjectInfo>;

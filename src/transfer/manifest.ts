@@ -35,4 +35,9 @@ export interface ManifestEntry {
   readonly key: ObjectKey;
   readonly size: number;
   readonly evidence: Evidence;
+  /**
+   * ETag that the backup root's service gave when the object was written. A listing with the same one proves the object
+   * untouched; another one proves nothing (a carried backup has others): then the content is read and its digest decides.
+   */
+  readonly etag?: string;
 }
