@@ -9,8 +9,9 @@ import type { ObjectInfo, ObjectKey, StorageDriver } from "../storage/driver.ts"
 
 export interface DigestOptions extends CallOptions {
   readonly algorithm: ChecksumAlgorithm;
-  /** Receives each chunk's length; negative when a new try starts over. */
-  readonly onBytes?: (bytes: number) => void;
+  readonly onChunk?: (chunk: Uint8Array) => void;
+  /** The chunks so far, `bytes` in all, do not count: the read failed, and another try may follow from the first byte. */
+  readonly onDiscard?: (bytes: number) => void;
 }
 
 export interface ObjectDigest {
@@ -39,10 +40,10 @@ export function digestObject(driver: StorageDriver, key: ObjectKey, options: Dig
         for await (const chunk of expectSize(stream, size, key)) {
           hasher.update(chunk);
           seen += chunk.length;
-          options.onBytes?.(chunk.length);
+          options.onChunk?.(chunk);
         }
       } catch (error) {
-        if (seen > 0) options.onBytes?.(-seen);
+        options.onDiscard?.(seen);
         throw error;
       }
       return { info, checksum: hasher.digest() };

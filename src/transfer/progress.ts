@@ -25,7 +25,7 @@ export type ProgressEvent =
   | { readonly type: "totals"; readonly totals: CopyTotals; readonly final: boolean }
   /** Bytes on their way since the last such event; a retry may take some back with a negative number. */
   | { readonly type: "bytes"; readonly bytes: number }
-  | { readonly type: "object"; readonly key: string; readonly size: number; readonly via: CopyVia }
+  | { readonly type: "object"; readonly key: string; readonly size: number; readonly via: CopyVia | "verified" }
   /** A Milvus import job, 0 to 100. */
   | {
       readonly type: "job";
