@@ -14,15 +14,28 @@ export class Semaphore {
 
   /** Runs `work` while holding one place. @throws ABORTED when the signal fires while it waits. */
   async run<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
-    await this.#acquire(signal);
+    const release = await this.acquire(signal);
     try {
       return await work();
     } finally {
-      this.#release();
+      release();
     }
   }
 
-  #acquire(signal: AbortSignal): Promise<void> {
+  /**
+   * Takes one place until the function it gives is called (calling it again does nothing).
+   * @throws ABORTED when the signal fires while it waits.
+   */
+  async acquire(signal: AbortSignal): Promise<() => void> {
+    await this.#enter(signal);
+    let held = true;
+    return () => {
+      if (held) this.#release();
+      held = false;
+    };
+  }
+
+  #enter(signal: AbortSignal): Promise<void> {
     if (signal.aborted) return Promise.reject(abortError(signal));
     if (this.#free > 0) {
       this.#free -= 1;
@@ -52,54 +65,74 @@ export class Semaphore {
 /**
  * Runs `work` over `items`, at most `concurrency` at once, and yields results as they finish (not in order).
  * The first failure stops the rest: `work` sees its signal fire, nothing new starts, all that started has ended
- * before the failure is thrown. Items are pulled only when a place is free, so a lazy source is never held whole.
+ * before the failure is thrown. Items are pulled only when a place is free, so a lazy source is never held whole;
+ * a source that is slow to give its next item holds back neither results nor a failure nor an abort.
  */
 export async function* mapConcurrent<I, O>(
   items: AsyncIterable<I> | Iterable<I>,
   options: { readonly concurrency: number; readonly signal: AbortSignal },
   work: (item: I, signal: AbortSignal) => Promise<O>,
 ): AsyncGenerator<O, void, undefined> {
+  const { concurrency } = options;
+  if (!Number.isInteger(concurrency) || concurrency < 1) {
+    throw new RangeError(`concurrency must be 1 or more, not ${concurrency}`);
+  }
   const stop = new AbortController();
-  const signal = AbortSignal.any([options.signal, stop.signal]);
-  const running = new Set<Promise<void>>();
   const finished: O[] = [];
+  const running = new Set<Promise<void>>();
   let failure: { readonly error: unknown } | undefined;
+  let wake = Promise.withResolvers<void>();
   const fail = (error: unknown): void => {
     failure ??= { error };
     stop.abort(error);
+    wake.resolve();
   };
+  const start = (item: I): void => {
+    const task: Promise<void> = (async () => work(item, stop.signal))()
+      .then((result) => void finished.push(result), fail)
+      .finally(() => {
+        running.delete(task);
+        wake.resolve();
+      });
+    running.add(task);
+  };
+  const onAbort = (): void => fail(abortError(options.signal));
+  if (options.signal.aborted) onAbort();
+  else options.signal.addEventListener("abort", onAbort, { once: true });
+
   const iterator = Symbol.asyncIterator in items ? items[Symbol.asyncIterator]() : items[Symbol.iterator]();
+  let pulling: Promise<void> | undefined;
   let exhausted = false;
+  const pull = async (): Promise<void> => {
+    try {
+      const next = await iterator.next();
+      if (next.done === true) exhausted = true;
+      else if (failure === undefined) start(next.value);
+    } catch (error) {
+      exhausted = true;
+      fail(error);
+    } finally {
+      pulling = undefined;
+      wake.resolve();
+    }
+  };
   try {
     while (failure === undefined) {
-      if (options.signal.aborted) fail(abortError(options.signal));
-      while (!exhausted && failure === undefined && running.size < options.concurrency) {
-        const next = await iterator.next();
-        if (next.done === true) {
-          exhausted = true;
-          break;
-        }
-        const task: Promise<void> = work(next.value, signal)
-          .then((result) => void finished.push(result), fail)
-          .finally(() => running.delete(task));
-        running.add(task);
-        // What finished meanwhile goes out before more is started, so that the caller's bookkeeping keeps up.
-        if (finished.length > 0) break;
-      }
+      wake = Promise.withResolvers<void>();
       while (finished.length > 0 && failure === undefined) yield finished.shift() as O;
-      if (exhausted && running.size === 0) break;
-      if (running.size >= options.concurrency || exhausted) await Promise.race(running);
+      if (failure !== undefined || (exhausted && running.size === 0)) break;
+      if (!exhausted && pulling === undefined && running.size < concurrency) pulling = pull();
+      if (finished.length === 0) await wake.promise;
     }
-  } catch (error) {
-    fail(error);
   } finally {
     // Reached by failure, by the end, and by a caller that stops early; in each case nothing is left running.
-    if (!exhausted || running.size > 0) stop.abort(failure?.error ?? new Error("stopped"));
+    options.signal.removeEventListener("abort", onAbort);
+    stop.abort(failure?.error ?? new Error("stopped"));
+    if (pulling !== undefined) await pulling;
     await Promise.allSettled(running);
     if (!exhausted) await iterator.return?.();
   }
   if (failure !== undefined) throw failure.error;
-  while (finished.length > 0) yield finished.shift() as O;
 }
 
 /** Runs `work` over `items` as mapConcurrent does and waits for the end; the first failure is thrown. */

@@ -7,6 +7,7 @@ export interface RetryPolicy {
   readonly attempts: number;
   /** First delay in milliseconds; it doubles with each try. */
   readonly baseDelayMs: number;
+  /** Where doubling stops, before the spread. */
   readonly maxDelayMs: number;
 }
 
@@ -25,22 +26,30 @@ export interface RetryOptions {
 
 /** The last error is thrown when the tries are used up. */
 export async function retry<T>(work: (attempt: number) => Promise<T>, options: RetryOptions): Promise<T> {
-  const policy = options.policy ?? DEFAULT_RETRY;
-  const retriable = options.retriable ?? ((error: unknown) => isAppError(error) && error.retriable);
-  const random = options.random ?? Math.random;
   for (let attempt = 1; ; attempt += 1) {
     throwIfAborted(options.signal);
     try {
       return await work(attempt);
     } catch (error) {
-      if (options.signal.aborted) throw abortError(options.signal);
-      if (attempt >= policy.attempts || !retriable(error)) throw error;
-      // Full delay on average, spread over half to one and a half, so that many callers do not return at once.
-      const delayMs = Math.min(policy.maxDelayMs, policy.baseDelayMs * 2 ** (attempt - 1)) * (0.5 + random());
-      options.onRetry?.(error, attempt, delayMs);
-      await sleep(delayMs, options.signal);
+      await waitBeforeRetry(error, attempt, options);
     }
   }
+}
+
+/**
+ * For loops that cannot be one function: waits as `retry` does after the failed try number `attempt`.
+ * @throws the error itself when it is not retriable or the tries are used up; ABORTED as soon as the signal fires.
+ */
+export async function waitBeforeRetry(error: unknown, attempt: number, options: RetryOptions): Promise<void> {
+  const policy = options.policy ?? DEFAULT_RETRY;
+  const retriable = options.retriable ?? ((it: unknown) => isAppError(it) && it.retriable);
+  const random = options.random ?? Math.random;
+  if (options.signal.aborted) throw abortError(options.signal);
+  if (attempt >= policy.attempts || !retriable(error)) throw error;
+  // Full delay on average, spread over half to one and a half, so that many callers do not return at once.
+  const delayMs = Math.min(policy.maxDelayMs, policy.baseDelayMs * 2 ** (attempt - 1)) * (0.5 + random());
+  options.onRetry?.(error, attempt, delayMs);
+  await sleep(delayMs, options.signal);
 }
 
 /** @throws ABORTED as soon as the signal fires. */

@@ -1,6 +1,6 @@
 /** Byte streams: counting and hashing on the way, reading whole small ones, bodies from memory. */
 
-import { AppError } from "./errors.ts";
+import { AppError, abortError, throwIfAborted } from "./errors.ts";
 
 export type ByteStream = ReadableStream<Uint8Array>;
 
@@ -14,31 +14,73 @@ export function streamOf(content: Uint8Array): ByteStream {
   });
 }
 
-/**
- * Passes bytes through unchanged. `onChunk` sees each chunk; `onEnd` runs after the last one and may throw,
- * which fails the stream before its consumer can take the content for complete.
- */
-export function tap(
-  source: ByteStream,
-  hooks: { readonly onChunk: (chunk: Uint8Array) => void; readonly onEnd?: () => void },
-): ByteStream {
+export interface StreamHooks {
+  /** Sees each chunk before it is passed on; may throw, may make the stream wait. */
+  readonly onChunk?: (chunk: Uint8Array) => void | Promise<void>;
+  /** Runs after the last chunk and may throw, which fails the stream before its reader can take it for complete. */
+  readonly onEnd?: () => void;
+  /** Runs exactly once: at the end, at a failure, or when the reader cancels. */
+  readonly onClose?: () => void;
+  /** What the reader gets to see of a failure. */
+  readonly mapError?: (error: unknown) => unknown;
+}
+
+/** Passes bytes through unchanged and reads nothing ahead. A hook that throws fails the stream and cancels its source. */
+export function tap(source: ByteStream, hooks: StreamHooks): ByteStream {
   const reader = source.getReader();
   return new ReadableStream<Uint8Array>(
     {
       async pull(controller) {
-        const next = await reader.read();
-        if (next.done) {
+        try {
+          const next = await reader.read();
+          if (!next.done) {
+            const wait = hooks.onChunk?.(next.value);
+            if (wait !== undefined) await wait;
+            controller.enqueue(next.value);
+            return;
+          }
           hooks.onEnd?.();
-          controller.close();
-          return;
+        } catch (error) {
+          // Frees what the source holds; a source that failed by itself has nothing left to cancel.
+          reader.cancel(error).catch(() => {});
+          hooks.onClose?.();
+          throw hooks.mapError === undefined ? error : hooks.mapError(error);
         }
-        hooks.onChunk(next.value);
-        controller.enqueue(next.value);
+        hooks.onClose?.();
+        controller.close();
       },
-      cancel: (reason) => reader.cancel(reason),
+      async cancel(reason) {
+        try {
+          await reader.cancel(reason);
+        } finally {
+          hooks.onClose?.();
+        }
+      },
     },
     { highWaterMark: 0 },
   );
+}
+
+/** The chunks of a stream; an abort cancels the stream and throws, also while it waits for a chunk. @throws ABORTED */
+export async function* chunksOf(source: ByteStream, signal: AbortSignal): AsyncGenerator<Uint8Array, void, undefined> {
+  const reader = source.getReader();
+  const stop = (): void => void reader.cancel(abortError(signal)).catch(() => {});
+  signal.addEventListener("abort", stop, { once: true });
+  let ended = false;
+  try {
+    for (;;) {
+      throwIfAborted(signal);
+      const next = await reader.read();
+      throwIfAborted(signal);
+      ended = next.done;
+      if (next.done) return;
+      yield next.value;
+    }
+  } finally {
+    signal.removeEventListener("abort", stop);
+    // Not waited for: a source that hangs must not hold up its reader's failure.
+    if (!ended) reader.cancel().catch(() => {});
+  }
 }
 
 /**

@@ -66,6 +66,11 @@ export interface GetOptions extends CallOptions {
   readonly range?: ByteRange;
 }
 
+export interface ListOptions extends CallOptions {
+  /** Only what comes after this key in the driver's own order. Only where `capabilities.orderedList`. */
+  readonly startAfter?: ObjectKey;
+}
+
 export interface DriverCapabilities {
   /** A put that fails leaves nothing visible and keeps what was there before. */
   readonly atomicPut: boolean;
@@ -77,6 +82,11 @@ export interface DriverCapabilities {
   readonly checksums: readonly ChecksumAlgorithm[];
   /** True where the service guards stored bytes against decay by itself (object stores; not a plain local disk). */
   readonly durableChecksums: boolean;
+  /**
+   * True where `list` yields keys in one fixed order and honours `startAfter` in that order, so that a listing that broke
+   * goes on where it stopped. Left out means false: a broken listing is then started again.
+   */
+  readonly orderedList?: boolean;
   /** A sensible number of concurrent calls. */
   readonly connections: number;
 }
@@ -113,7 +123,7 @@ export interface StorageDriver extends AsyncDisposable {
   readonly spaceId: string;
   readonly capabilities: DriverCapabilities;
   stat(key: ObjectKey, options: CallOptions): Promise<ObjectInfo>;
-  list(prefix: string, options: CallOptions): AsyncIterable<ObjectInfo>;
+  list(prefix: string, options: ListOptions): AsyncIterable<ObjectInfo>;
   /** First path parts directly below `prefix` that hold objects ("" or "/"-ended prefix), each once, without "/". */
   listDirectories(prefix: string, options: CallOptions): AsyncIterable<string>;
   get(key: ObjectKey, options: GetOptions): Promise<ObjectBody>;
@@ -165,6 +175,11 @@ export interface DriverDefinition {
   /** One sentence for the `drivers` command. */
   readonly description: string;
   readonly options: OptionTable;
+  /**
+   * What a root path is: a key prefix (the default; openRoot strips and checks it), or a directory of the file system,
+   * handed over as it was configured.
+   */
+  readonly rootPathIs?: "prefix" | "directory";
   open(options: OptionValues, context: DriverContext): Promise<StorageDriver>;
 }
 

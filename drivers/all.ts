@@ -1,0 +1,7 @@
+/** The drivers inside the executable, in the order in which `drivers` shows them. */
+
+import type { DriverDefinition } from "../src/storage/driver.ts";
+import { definition as local } from "./local/mod.ts";
+import { definition as memory } from "./memory/mod.ts";
+
+export const builtinDrivers: readonly DriverDefinition[] = [local, memory];
