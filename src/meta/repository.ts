@@ -5,7 +5,7 @@ import type { Manifest } from "../transfer/manifest.ts";
 import type { BackupMeta } from "./types.ts";
 
 /**
- * complete    committed, its documents readable
+ * complete    committed, its documents there (as far as a listing tells: it reads backup_meta.json only)
  * incomplete  begun and never committed (interrupted, failed, or still running)
  * broken      committed, but a document is missing or unreadable; `reason` says which
  */
@@ -35,6 +35,7 @@ export interface BackupRepository {
   delete(name: string, options: CallOptions & { readonly onDelete?: (key: string) => void }): Promise<number>;
 }
 
+/** Disposed before its commit it stays behind as an incomplete backup, unless nothing was written yet: then the name is free again. */
 export interface BackupDraft extends AsyncDisposable {
   readonly name: string;
   /** "<name>/": prefix of every key of the backup, below the backup root. */
