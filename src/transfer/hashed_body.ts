@@ -34,14 +34,16 @@ export interface HashedBodySpec {
   onBytes?(bytes: number): void;
 }
 
+type Reader = ReadableStreamDefaultReader<Uint8Array>;
+
 /**
  * Each `open` starts again: hashers, count and progress. The last chunk is held back until the source has ended and
  * length and digests are right; a service that was promised `size` bytes therefore never has them all of a wrong content,
  * and stores nothing.
  *
- * Errors of the stream: SHORT_BODY (retriable: the connection broke), CHECKSUM_MISMATCH (retriable on the first try only:
- * a bit that flipped on the way is cured by another try, one that rotted in the source is not). An error of `spec.open`
- * is final, because the source's driver has done its own retries.
+ * Errors of the stream (SHORT_BODY, CHECKSUM_MISMATCH, the source's own) are retriable on the first try only: a bit that
+ * flipped on the way is cured by another try, one that rotted in the source is not, and a connection that broke has been
+ * resumed by the source's root as often as makes sense. For the last reason an error of `spec.open` is final at once.
  */
 export class HashedBody implements PutBody {
   readonly size: number;
@@ -51,7 +53,7 @@ export class HashedBody implements PutBody {
   #digests: ChecksumSet | undefined;
   #failure: AppError | undefined;
   #final = false;
-  #reader: ReadableStreamDefaultReader<Uint8Array> | undefined;
+  #reader: Reader | undefined;
 
   constructor(spec: HashedBodySpec) {
     this.size = spec.size;
@@ -80,7 +82,9 @@ export class HashedBody implements PutBody {
     try {
       source = await this.#spec.open(signal);
     } catch (error) {
-      throw this.#failForGood(error);
+      this.#failure = withRetriable(error, false);
+      this.#final = true;
+      throw this.#failure;
     }
     const reader = source.stream.getReader();
     this.#reader = reader;
@@ -95,20 +99,20 @@ export class HashedBody implements PutBody {
     reader?.cancel().catch(() => {});
   }
 
-  #stream(reader: ReadableStreamDefaultReader<Uint8Array>, claimed: ChecksumSet): ByteStream {
-    const { size, what } = this.#spec;
+  #stream(reader: Reader, claimed: ChecksumSet): ByteStream {
+    const { size } = this.#spec;
     const hashers = withCheapest(this.#spec.algorithms, claimed).map((algorithm) => createHasher(algorithm));
     let seen = 0;
     let last: Uint8Array | undefined;
     const pull = async (controller: ReadableStreamDefaultController<Uint8Array>): Promise<void> => {
       try {
         for (;;) {
-          const next = await reader.read();
+          const next = await this.#read(reader);
           if (next.done) break;
           const chunk = next.value;
           if (chunk.length === 0) continue;
           seen += chunk.length;
-          if (seen > size) throw wrongLength(what, "longer than declared, got", seen, size);
+          if (seen > size) throw this.#wrongLength("longer than declared, got", seen);
           for (const hasher of hashers) hasher.update(chunk);
           this.#passed += chunk.length;
           this.#spec.onBytes?.(chunk.length);
@@ -118,14 +122,14 @@ export class HashedBody implements PutBody {
           }
           last = chunk;
         }
-        if (seen < size) throw wrongLength(what, "ended after", seen, size);
+        if (seen < size) throw this.#wrongLength("ended after", seen);
         this.#digests = this.#check(hashers, claimed);
         if (this.#reader === reader) this.#reader = undefined;
         if (last !== undefined) controller.enqueue(last);
         controller.close();
       } catch (error) {
         if (this.#reader === reader) {
-          this.#failure = toAppError(error);
+          this.#failure ??= toAppError(error);
           this.close();
         }
         throw error;
@@ -160,12 +164,27 @@ export class HashedBody implements PutBody {
     });
   }
 
-  #failForGood(error: unknown): AppError {
-    const { code, message, details } = toAppError(error);
-    this.#failure = new AppError(code, message, { cause: error, retriable: false, details });
-    this.#final = true;
-    return this.#failure;
+  #wrongLength(words: string, actual: number): AppError {
+    const { size, what } = this.#spec;
+    return new AppError("SHORT_BODY", `${what}: ${words} ${actual} of ${size} bytes`, {
+      retriable: this.#tries === 1,
+      details: { expected: size, actual },
+    });
   }
+
+  async #read(reader: Reader): Promise<Awaited<ReturnType<Reader["read"]>>> {
+    try {
+      return await reader.read();
+    } catch (error) {
+      throw withRetriable(error, this.#tries === 1);
+    }
+  }
+}
+
+/** The same error, retriable only where it was and `allowed`. */
+function withRetriable(error: unknown, allowed: boolean): AppError {
+  const { code, message, details, retriable } = toAppError(error);
+  return new AppError(code, message, { cause: error, retriable: retriable && allowed, details });
 }
 
 /** `wanted` and, unless one of them is there already, the cheapest computable algorithm of `reported`. */
@@ -177,11 +196,4 @@ export function withCheapest(
   if (names.length === 0 || wanted.some((algorithm) => names.includes(algorithm))) return wanted;
   const cheapest = COMPUTABLE_CHECKSUMS.find((algorithm) => names.includes(algorithm));
   return cheapest === undefined ? wanted : [...wanted, cheapest];
-}
-
-function wrongLength(what: string, words: string, actual: number, expected: number): AppError {
-  return new AppError("SHORT_BODY", `${what}: ${words} ${actual} of ${expected} bytes`, {
-    retriable: true,
-    details: { expected, actual },
-  });
 }

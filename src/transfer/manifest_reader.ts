@@ -1,6 +1,6 @@
 /** Reads one collection's manifest file, checked before it is used. */
 
-import { AppError, hasCode, isAppError, withContext } from "../base/errors.ts";
+import { AppError, hasCode, withContext } from "../base/errors.ts";
 import { expectSize, streamOf } from "../base/streams.ts";
 import type { CallOptions } from "../base/types.ts";
 import type { ObjectKey, StorageDriver } from "../storage/driver.ts";
@@ -84,10 +84,6 @@ async function checkDigest(
         if (length <= limit) chunks.push(chunk);
         else chunks = [];
       },
-      onDiscard() {
-        chunks = [];
-        length = 0;
-      },
     });
   } catch (error) {
     if (!hasCode(error, "NOT_FOUND")) throw withContext(error, `manifest ${key}`, { key });
@@ -108,37 +104,11 @@ async function checkDigest(
   return length <= limit ? Buffer.concat(chunks) : undefined;
 }
 
-/** A connection that breaks is opened again, and the lines that were given already are passed over. */
 async function* readAgain(
   driver: StorageDriver,
   key: ObjectKey,
-  options: CallOptions,
+  { signal }: CallOptions,
 ): AsyncGenerator<readonly string[], void, undefined> {
-  let given = 0;
-  let batches = await openLines(driver, key, options);
-  for (let tries = 1; ; tries += 1) {
-    let seen = 0;
-    try {
-      for await (const lines of batches) {
-        const fresh = seen >= given ? lines : lines.slice(given - seen);
-        seen += lines.length;
-        if (fresh.length === 0) continue;
-        given += fresh.length;
-        yield fresh;
-      }
-      return;
-    } catch (error) {
-      if (tries === 3 || !isAppError(error) || !error.retriable) throw error;
-      batches = await openLines(driver, key, options);
-    }
-  }
-}
-
-async function openLines(
-  driver: StorageDriver,
-  key: ObjectKey,
-  options: CallOptions,
-): Promise<AsyncGenerator<readonly string[], void, undefined>> {
-  const { stream, size } = await driver.get(key, { signal: options.signal });
-  return lineBatches(expectSize(stream, size, key));
+  const { stream, size } = await driver.get(key, { signal });
+  yield* lineBatches(expectSize(stream, size, key));
 }

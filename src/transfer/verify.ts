@@ -160,7 +160,6 @@ async function readObject(driver: StorageDriver, entry: ManifestEntry, options: 
       algorithm,
       signal: options.signal,
       onChunk: (chunk) => options.progress.report({ type: "bytes", bytes: chunk.length }),
-      onDiscard: (bytes) => options.progress.report({ type: "bytes", bytes: -bytes }),
     });
     if (info.size !== entry.size) return wrongSize(entry, info.size);
     const expected = expectedChecksum(entry);
