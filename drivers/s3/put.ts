@@ -1,0 +1,188 @@
+/** Uploads: one request up to the part size, parts in flight above it; checked on the way and before they show. */
+
+import { COMPUTABLE_CHECKSUMS, createHasher, type Hasher } from "../../src/base/checksum.ts";
+import { AppError } from "../../src/base/errors.ts";
+import { forEachConcurrent } from "../../src/base/pool.ts";
+import type { ObjectInfo, ObjectKey, PutBody, PutOptions } from "../../src/storage/driver.ts";
+import { BodyReader } from "./body_reader.ts";
+import { crc32, crc32Hex } from "./crc32.ts";
+import { infoOf, unquote } from "./headers.ts";
+import {
+  abandonUpload,
+  beginUpload,
+  completeUpload,
+  damaged,
+  partSizes,
+  removeDamaged,
+  type Upload,
+  type UploadedPart,
+} from "./multipart.ts";
+import type { WireCheck } from "./providers.ts";
+import type { Root } from "./root.ts";
+import { checkHeaders } from "./wire_check.ts";
+
+const PARTS_IN_FLIGHT = 4;
+
+/** @throws SHORT_BODY, CHECKSUM_MISMATCH, ALREADY_EXISTS, ... with nothing stored */
+export async function putObject(root: Root, key: ObjectKey, body: PutBody, options: PutOptions): Promise<ObjectInfo> {
+  if (options.ifAbsent === true && !root.settings.provider.ifAbsent) {
+    throw new AppError("UNSUPPORTED", "this provider has no upload that refuses to replace an object");
+  }
+  const declared = new DeclaredChecksum(root.nativeKey(key), options);
+  return body.size <= root.settings.partBytes
+    ? putWhole(root, key, body, { ...options, declared })
+    : putParts(root, key, body, { ...options, declared });
+}
+
+/** The caller's digest, computed beside the upload and compared before anything shows. */
+class DeclaredChecksum {
+  readonly #what: string;
+  readonly #value: string | undefined;
+  readonly #hasher: Hasher | undefined;
+
+  constructor(what: string, { checksum }: PutOptions) {
+    this.#what = what;
+    this.#value = checksum?.value;
+    if (checksum === undefined) return;
+    if (!COMPUTABLE_CHECKSUMS.includes(checksum.algorithm)) {
+      throw new AppError("UNSUPPORTED", `a declared ${checksum.algorithm} cannot be checked`);
+    }
+    this.#hasher = createHasher(checksum.algorithm);
+  }
+
+  update(content: Uint8Array): void {
+    this.#hasher?.update(content);
+  }
+
+  /** @throws CHECKSUM_MISMATCH */
+  verify(): void {
+    const actual = this.#hasher?.digest();
+    if (actual === undefined || actual.value === this.#value) return;
+    const text = `the content of ${this.#what} has ${actual.algorithm} ${actual.value}, declared was ${this.#value}`;
+    throw new AppError("CHECKSUM_MISMATCH", text, { details: { expected: `${this.#value}`, actual: actual.value } });
+  }
+}
+
+type Options = PutOptions & { readonly declared: DeclaredChecksum };
+
+async function putWhole(root: Root, key: ObjectKey, body: PutBody, options: Options): Promise<ObjectInfo> {
+  const native = root.nativeKey(key);
+  await root.budget.take(body.size, options.signal);
+  try {
+    const source = await BodyReader.open(body, { what: native, signal: options.signal });
+    const content = await source.next(body.size).finally(() => source.close());
+    options.declared.update(content);
+    options.declared.verify();
+    const crc = crc32(content);
+    const reply = await root.check.attempt((check) =>
+      root.http.send({
+        operation: "put",
+        method: "PUT",
+        key: native,
+        headers: {
+          ...checkHeaders(check, content, crc),
+          ...(options.ifAbsent === true ? { "if-none-match": "*" } : {}),
+          "content-type": "application/octet-stream",
+        },
+        body: content,
+        bytes: content.length,
+        signal: options.signal,
+      }),
+    );
+    await reply.discard();
+    const info = infoOf(key, content.length, (name) => (name === "last-modified" ? undefined : reply.header(name)));
+    const reported = info.checksums.crc32;
+    if (reported !== undefined && reported !== crc32Hex(crc)) {
+      await removeDamaged(root, native);
+      throw damaged(native, crc32Hex(crc), reported);
+    }
+    return info;
+  } finally {
+    root.budget.give(body.size);
+  }
+}
+
+async function putParts(root: Root, key: ObjectKey, body: PutBody, options: Options): Promise<ObjectInfo> {
+  const native = root.nativeKey(key);
+  const upload = await root.check.attempt((check) =>
+    beginUpload(root, native, { operation: "put", check, signal: options.signal }),
+  );
+  try {
+    const parts = await sendParts(root, upload, body, options);
+    options.declared.verify();
+    return await completeUpload(root, upload, parts, { ...options, key });
+  } catch (error) {
+    await abandonUpload(root, upload);
+    throw error;
+  }
+}
+
+interface Part {
+  readonly number: number;
+  readonly content: Uint8Array;
+}
+
+async function sendParts(root: Root, upload: Upload, body: PutBody, options: Options): Promise<UploadedPart[]> {
+  const { settings, budget } = root;
+  const sizes = partSizes(body.size, settings.partBytes, settings.provider.maxParts);
+  // A part that fails ends the reading of the source too, which may be waiting for bytes.
+  const stop = new AbortController();
+  const signal = AbortSignal.any([options.signal, stop.signal]);
+  const source = await BodyReader.open(body, { what: upload.nativeKey, signal });
+  const read = async function* (): AsyncGenerator<Part> {
+    for (const [index, size] of sizes.entries()) {
+      await budget.take(size, signal);
+      let content: Uint8Array;
+      try {
+        content = await source.next(size);
+      } catch (error) {
+        budget.give(size);
+        throw error;
+      }
+      options.declared.update(content);
+      yield { number: index + 1, content };
+    }
+  };
+  const sent: UploadedPart[] = [];
+  try {
+    await forEachConcurrent(read(), { concurrency: PARTS_IN_FLIGHT, signal }, async (part, partSignal) => {
+      try {
+        sent.push(await sendPart(root, upload, part, { check: upload.partCheck, signal: partSignal }));
+      } catch (error) {
+        stop.abort(error);
+        throw error;
+      } finally {
+        budget.give(part.content.length);
+      }
+    });
+  } finally {
+    await source.close();
+  }
+  return sent;
+}
+
+async function sendPart(
+  root: Root,
+  upload: Upload,
+  part: Part,
+  options: { readonly check: WireCheck; readonly signal: AbortSignal },
+): Promise<UploadedPart> {
+  const { number, content } = part;
+  const crc = crc32(content);
+  const reply = await root.http.send({
+    operation: "put",
+    method: "PUT",
+    key: upload.nativeKey,
+    query: { partNumber: String(number), uploadId: upload.id },
+    headers: checkHeaders(options.check, content, crc),
+    body: content,
+    bytes: content.length,
+    signal: options.signal,
+  });
+  await reply.discard();
+  const etag = reply.header("etag");
+  if (etag === undefined) {
+    throw new AppError("UNAVAILABLE", `the service took part ${number} of ${upload.nativeKey} without an ETag`);
+  }
+  return { number, etag: unquote(etag), size: content.length, crc };
+}

@@ -1,0 +1,44 @@
+/** What the calls of one opened root share. */
+
+import type { Logger } from "../../src/base/log.ts";
+import type { ObjectKey } from "../../src/storage/driver.ts";
+import { objectKey, relativeKey } from "../../src/storage/key.ts";
+import { ByteBudget } from "./byte_budget.ts";
+import { Control } from "./control.ts";
+import { credentialSource } from "./credentials.ts";
+import { Http } from "./http.ts";
+import type { Settings } from "./options.ts";
+import { WireCheckChoice } from "./wire_check.ts";
+
+export interface Root {
+  readonly settings: Settings;
+  readonly http: Http;
+  readonly control: Control;
+  readonly check: WireCheckChoice;
+  readonly budget: ByteBudget;
+  readonly log: Logger;
+  /** Below the root path -> in the bucket. */
+  nativeKey(key: string): string;
+  /** In the bucket -> below the root path. @throws INVALID_KEY */
+  relative(nativeKey: string): ObjectKey;
+}
+
+// Eight parts: two uploads of four parts each proceed at full speed, more share. With 16 MiB parts that is 128 MiB.
+const PARTS_IN_MEMORY = 8;
+
+export function createRoot(settings: Settings, log: Logger): Root {
+  const control = new Control(settings);
+  const credentials = credentialSource(settings.auth, () => control.chain());
+  control.use(credentials);
+  const { rootPrefix } = settings;
+  return {
+    settings,
+    http: new Http(settings, credentials),
+    control,
+    check: new WireCheckChoice(settings.wireCheck, settings.wireCheckMayWeaken, log),
+    budget: new ByteBudget(PARTS_IN_MEMORY * settings.partBytes),
+    log,
+    nativeKey: (key) => `${rootPrefix}${key}`,
+    relative: (nativeKey) => (rootPrefix === "" ? objectKey(nativeKey) : relativeKey(nativeKey, rootPrefix)),
+  };
+}
