@@ -6,7 +6,7 @@ import type { LoadState } from "../meta/types.ts";
 import { toDescription, toIndex, toKeyValues } from "./convert.ts";
 import type { CatalogReader, CollectionDescription } from "./gateway.ts";
 import type { GrpcChannel } from "./grpc_channel.ts";
-import { isIndexNotFound, isNotLoaded } from "./grpc_errors.ts";
+import { isIndexNotFound, isNotLoaded, serverReason } from "./grpc_errors.ts";
 import type { WireDescribeCollection } from "./messages.ts";
 import type { MilvusProto } from "./proto.ts";
 
@@ -107,20 +107,26 @@ export function createCatalogReader({ channel, databases, describeDatabase }: Ca
 
     countLoadedRows: async (namespace, signal) => {
       if ((await loadState(namespace, signal)) !== "Loaded") return undefined;
-      const answer = await channel.call(
-        "Query",
-        {
-          ...named(namespace),
-          expr: "",
-          output_fields: ["count(*)"],
-          consistency_level: STRONG,
-          // Servers before 2.3 look at the timestamp: 0 means strong.
-          guarantee_timestamp: "0",
-        },
-        { ...within(namespace, signal), deadlineMs: COUNT_DEADLINE_MS },
-      );
-      const count = answer.fields_data[0]?.scalars?.long_data?.data[0];
-      return count === undefined ? undefined : BigInt(count);
+      try {
+        const answer = await channel.call(
+          "Query",
+          {
+            ...named(namespace),
+            expr: "",
+            output_fields: ["count(*)"],
+            consistency_level: STRONG,
+            // The timestamp is what decides on servers before 2.2.9: 0 is strong.
+            guarantee_timestamp: "0",
+          },
+          { ...within(namespace, signal), deadlineMs: COUNT_DEADLINE_MS },
+        );
+        const count = answer.fields_data[0]?.scalars?.long_data?.data[0];
+        return count === undefined ? undefined : BigInt(count);
+      } catch (error) {
+        // 2.2 knows no count(*) and asks for an expression; a collection may be released meanwhile.
+        if (/query expression is empty/i.test(serverReason(error)) || isNotLoaded(error)) return undefined;
+        throw error;
+      }
     },
 
     statisticsRowCount: async (namespace, signal) => {

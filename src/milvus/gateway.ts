@@ -1,7 +1,8 @@
 /**
  * What the rest of the program asks of a Milvus server. Operations take the narrowest role they need.
  * All calls: errors are AppErrors (MILVUS_ERROR with the server's code and reason in details, ACCESS_DENIED,
- * NOT_FOUND, UNAVAILABLE after retries, UNSUPPORTED for calls the server does not have); every call has a deadline.
+ * NOT_FOUND, ALREADY_EXISTS, UNAVAILABLE and THROTTLED after retries, UNSUPPORTED for calls the server does not have);
+ * every call has a deadline.
  */
 
 import type { Int64, Namespace } from "../base/types.ts";

@@ -55,9 +55,7 @@ export function isIndexNotFound(error: unknown): boolean {
 }
 
 export function isNotLoaded(error: unknown): boolean {
-  return (
-    serverCode(error) === SERVER_CODE.collectionNotLoaded || /not (been )?loaded|not loaded/i.test(serverReason(error))
-  );
+  return serverCode(error) === SERVER_CODE.collectionNotLoaded || /not (been )?loaded/i.test(serverReason(error));
 }
 
 /** An error unless the status says success in both of its fields; no status at all is taken for none sent. */
@@ -83,6 +81,7 @@ function codeOf(status: WireStatus): ErrorCode {
     return "NOT_FOUND";
   if (status.error_code === LEGACY.collectionNotExists) return "NOT_FOUND";
   if (/can't find collection|(collection|database) not found\b/i.test(text)) return "NOT_FOUND";
+  if (/database already exist|create duplicate collection/i.test(text)) return "ALREADY_EXISTS";
   return "MILVUS_ERROR";
 }
 
