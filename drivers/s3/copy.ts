@@ -1,11 +1,11 @@
 /** Copies inside the service: one request up to the threshold, parts in flight above it. */
 
-import { AppError } from "../../src/base/errors.ts";
+import { AppError, throwIfAborted } from "../../src/base/errors.ts";
 import { forEachConcurrent } from "../../src/base/pool.ts";
 import type { CallOptions, ObjectInfo, ObjectKey } from "../../src/storage/driver.ts";
 import { encodeKey } from "./encode.ts";
 import { readRefusal, refusalError } from "./errors.ts";
-import { checksumHex, unquote } from "./headers.ts";
+import { checksumHex, lengthOf, unquote } from "./headers.ts";
 import type { Call } from "./http.ts";
 import { abandonUpload, beginUpload, completeUpload, partSizes, type Upload, type UploadedPart } from "./multipart.ts";
 import { statObject } from "./objects.ts";
@@ -15,11 +15,11 @@ import { childText, parseXml, type XmlElement } from "./xml.ts";
 const PARTS_IN_FLIGHT = 8;
 // Parts of a copy pass through nobody's memory; large ones mean fewer requests.
 const COPY_PART_BYTES = 64 * 1024 ** 2;
+const MAX_PART_BYTES = 5 * 1024 ** 3;
 
 export interface CopySource {
-  readonly bucket: string;
-  /** In that bucket. */
-  readonly nativeKey: string;
+  /** The root the source object is in: this one, or another one of the same service. */
+  readonly root: Root;
   /** As it was listed: its ETag, where there is one, is what the copy insists on. */
   readonly info: ObjectInfo;
 }
@@ -70,6 +70,9 @@ async function copyWhole(root: Root, source: CopySource, to: ObjectKey, options:
 }
 
 async function copyParts(root: Root, source: CopySource, to: ObjectKey, options: CallOptions): Promise<ObjectInfo> {
+  const { provider, copyThresholdBytes } = root.settings;
+  const partBytes = (await sourcePartBytes(source, options)) ?? Math.min(COPY_PART_BYTES, copyThresholdBytes);
+  const ranges = rangesOf(source, partBytes, provider.maxParts);
   const upload = await beginUpload(root, root.nativeKey(to), {
     operation: "copy",
     check: "none",
@@ -77,13 +80,9 @@ async function copyParts(root: Root, source: CopySource, to: ObjectKey, options:
   });
   try {
     const parts: UploadedPart[] = [];
-    await forEachConcurrent(
-      rangesOf(root, source),
-      { concurrency: PARTS_IN_FLIGHT, signal: options.signal },
-      async (range, signal) => {
-        parts.push(await copyPart(root, upload, source, { ...range, signal }));
-      },
-    );
+    await forEachConcurrent(ranges, { concurrency: PARTS_IN_FLIGHT, signal: options.signal }, async (range, signal) => {
+      parts.push(await copyPart(root, upload, source, { ...range, signal }));
+    });
     await completeUpload(root, upload, parts, { key: to, signal: options.signal });
   } catch (error) {
     await abandonUpload(root, upload);
@@ -98,16 +97,38 @@ interface PartRange {
   readonly size: number;
 }
 
-function rangesOf(root: Root, source: CopySource): PartRange[] {
-  const { provider, copyThresholdBytes } = root.settings;
+function rangesOf(source: CopySource, partBytes: number, maxParts: number): PartRange[] {
   let start = 0;
-  return partSizes(source.info.size, Math.min(COPY_PART_BYTES, copyThresholdBytes), provider.maxParts).map(
-    (size, index) => {
-      const range = { number: index + 1, start, size };
-      start += size;
-      return range;
-    },
-  );
+  return partSizes(source.info.size, partBytes, maxParts).map((size, index) => {
+    const range = { number: index + 1, start, size };
+    start += size;
+    return range;
+  });
+}
+
+/**
+ * The part size of an object that was itself uploaded in parts. A copy in the same parts gets the same ETag, which is the
+ * service's word that the contents are equal; undefined where it cannot be learnt.
+ */
+async function sourcePartBytes({ root, info }: CopySource, options: CallOptions): Promise<number | undefined> {
+  const count = Number(/^[0-9a-f]{32}-(\d+)$/.exec(info.etag ?? "")?.[1]);
+  if (!(count > 0)) return undefined;
+  try {
+    const reply = await root.http.send({
+      operation: "stat",
+      method: "HEAD",
+      key: root.nativeKey(info.key),
+      query: { partNumber: "1" },
+      signal: options.signal,
+    });
+    await reply.discard();
+    const first = lengthOf(reply.header("content-length")) ?? 0;
+    return first > 0 && first <= MAX_PART_BYTES && Math.ceil(info.size / first) === count ? first : undefined;
+  } catch (error) {
+    throwIfAborted(options.signal);
+    root.log.debug("the part size of a copy's source is unknown", { key: info.key, why: String(error) });
+    return undefined;
+  }
 }
 
 async function copyPart(
@@ -159,9 +180,9 @@ async function copyResult(root: Root, call: Call, expected: string): Promise<Xml
   throw new AppError("UNAVAILABLE", `the answer to copy ${call.key} is a ${result.name}`);
 }
 
-function sourceHeaders({ bucket, nativeKey, info }: CopySource): Record<string, string> {
+function sourceHeaders({ root, info }: CopySource): Record<string, string> {
   return {
-    "x-amz-copy-source": `/${bucket}/${encodeKey(nativeKey)}`,
+    "x-amz-copy-source": `/${root.settings.bucket}/${encodeKey(root.nativeKey(info.key))}`,
     ...(info.etag === undefined ? {} : { "x-amz-copy-source-if-match": `"${info.etag}"` }),
   };
 }

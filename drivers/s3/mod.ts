@@ -56,8 +56,7 @@ async function openS3(options: OptionValues, context: DriverContext): Promise<St
       if (other === undefined || source.backendId !== backendId) {
         throw new AppError("UNSUPPORTED", `${source.location} is not in the same service as ${this.location}`);
       }
-      const copySource = { bucket: other.settings.bucket, nativeKey: other.nativeKey(from.key), info: from };
-      return copyObject(root, copySource, to, call);
+      return copyObject(root, { root: other, info: from }, to, call);
     },
     nativePath: (key) => (key === "" ? rootPrefix.slice(0, -1) : root.nativeKey(key)),
     [Symbol.asyncDispose]: () => root.control.close(),
