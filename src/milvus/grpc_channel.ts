@@ -64,7 +64,7 @@ export interface GrpcChannelOptions {
 
 /** Connects lazily: nothing is sent before the first call. */
 export async function openGrpcChannel(config: MilvusConnection, options: GrpcChannelOptions): Promise<GrpcChannel> {
-  const [grpc, proto] = await Promise.all([import("@grpc/grpc-js"), loadMilvusProto()]);
+  const [{ grpc }, proto] = await Promise.all([import("./libraries.ts"), loadMilvusProto()]);
   const address = hostPort(config.grpc.address, config.grpc.port);
   const client = new grpc.Client(address, credentials(grpc, options.tls), channelOptions(options.tls));
   let identifier = "";

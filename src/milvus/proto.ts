@@ -45,11 +45,8 @@ export function loadMilvusProto(): Promise<MilvusProto> {
 }
 
 async function load(): Promise<MilvusProto> {
-  const [protobuf, definitions] = await Promise.all([
-    import("protobufjs/light.js"),
-    import("@zilliz/milvus2-sdk-node/dist/milvus/proto-json/milvus.js"),
-  ]);
-  return createProto(protobuf.Root.fromJSON(namespaceOf(definitions.default)));
+  const { protobuf, definitions } = await import("./libraries.ts");
+  return createProto(protobuf.Root.fromJSON(namespaceOf(definitions)));
 }
 
 /** The file is CommonJS: its default export is wrapped once or twice, depending on who bundles it. */
