@@ -21,6 +21,7 @@ export interface BackupRootContext extends OperationContext {
 
 export interface TransferSettings {
   readonly mode: TransferMode;
+  /** Objects under way at once, over all collections of the operation. */
   readonly concurrency: number;
   readonly verify: VerifyLevel;
 }
@@ -29,5 +30,7 @@ export interface MilvusContext extends BackupRootContext {
   readonly milvus: MilvusGateway;
   /** The Milvus root path; opened read-only for create and check. */
   readonly sourceRoot: StorageDriver;
+  /** The same storage under another root path, read-only: to name the likely right one when the configured one is empty. */
+  openSourceRootAt(rootPath: string): Promise<StorageDriver>;
   readonly transfer: TransferSettings;
 }

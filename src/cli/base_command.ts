@@ -1,0 +1,103 @@
+/** What all commands share: global flags, one session, output and exit status. */
+
+import { Command, Option } from "clipanion";
+import { AppError, EXIT_STATUS_MEANING, throwIfAborted } from "../base/errors.ts";
+import type { BackupRootContext } from "../operations/context.ts";
+import type { CliContext, Session } from "./runtime.ts";
+import { View } from "./view.ts";
+
+/** Ends every command's help text. */
+export const EXIT_STATUS_HELP = [
+  "Exit status:",
+  ...Object.entries(EXIT_STATUS_MEANING).map(([status, meaning]) => `${status} ${meaning}`),
+].join("\n\n");
+
+export abstract class BaseCommand extends Command<CliContext> {
+  config = Option.String("--config", {
+    description:
+      'Configuration file (v1 or v2 schema); "" for none. Default: backup.yaml in $MILVUSCONF, ./configs or configs beside the executable.',
+  });
+  set = Option.Array("--set", [], { description: "One-run override KEY=VALUE; may be repeated." });
+  plugin = Option.Array("--plugin", [], { description: "Plugin driver file to load; may be repeated." });
+  jsonOutput = Option.Boolean("--json", false, { description: "One JSON document on standard output." });
+
+  /** As in the JSON envelope. */
+  abstract readonly commandName: string;
+
+  /** The command's work. @throws whatever fails; the exit status follows from it */
+  protected abstract run(view: View): Promise<void>;
+
+  async execute(): Promise<number> {
+    const view = new View({
+      stdout: this.context.stdout,
+      stderr: this.context.stderr,
+      json: this.jsonOutput,
+      stderrIsTerminal: this.context.stderrIsTerminal,
+      width: this.context.terminalWidth,
+      now: this.context.runtime.now,
+      command: this.commandName,
+    });
+    try {
+      await this.run(view);
+      // Work that ended well although somebody asked to stop has ended well.
+      return 0;
+    } catch (error) {
+      return view.failure(preferAbort(error, this.context.runtime.signal), failureData(error));
+    }
+  }
+
+  /** Opens a session, runs `work`, closes what was opened. */
+  protected async withSession<T>(view: View, work: (session: Session) => Promise<T>): Promise<T> {
+    const { runtime } = this.context;
+    throwIfAborted(runtime.signal);
+    await using session = await runtime.openSession({ file: this.config, set: this.set, plugins: this.plugin });
+    for (const warning of session.loaded.warnings) view.warn("CONFIG", warning);
+    return await work(session);
+  }
+
+  /** The backup root alone: no connection to Milvus. */
+  protected async withBackups<T>(
+    view: View,
+    options: { readonly readonly: boolean },
+    work: (context: BackupRootContext, session: Session) => Promise<T>,
+  ): Promise<T> {
+    return await this.withSession(view, async (session) => {
+      await using backupRoot = await session.openBackupRoot({ readonly: options.readonly });
+      const { runtime } = this.context;
+      const context = {
+        backupRoot,
+        backups: session.backups(backupRoot),
+        progress: view.progress(),
+        log: session.log,
+        now: runtime.now,
+        signal: runtime.signal,
+      };
+      return await work(context, session);
+    });
+  }
+}
+
+/** A failure that carries what was found before it, for the JSON envelope. */
+export class FailureWithData extends AppError {
+  readonly data: unknown;
+
+  constructor(error: AppError, data: unknown) {
+    super(error.code, error.message, { cause: error.cause, retriable: error.retriable, details: error.details });
+    this.data = data;
+  }
+}
+
+function failureData(error: unknown): unknown {
+  return error instanceof FailureWithData ? error.data : undefined;
+}
+
+/** What was interrupted fails in many ways; the reason is the interruption. */
+function preferAbort(error: unknown, signal: AbortSignal): unknown {
+  return signal.aborted ? signal.reason : error;
+}
+
+/** `-n` is needed and not empty. @throws USAGE */
+export function requireName(name: string | undefined): string {
+  if (name === undefined || name === "") throw new AppError("USAGE", "backup name is required: --name NAME");
+  return name;
+}

@@ -1,0 +1,82 @@
+import { Command } from "clipanion";
+import { AppError } from "../../base/errors.ts";
+import type { DriverDefinition } from "../../storage/driver.ts";
+import { BaseCommand, EXIT_STATUS_HELP, FailureWithData } from "../base_command.ts";
+import { formatTable } from "../format.ts";
+import type { View } from "../view.ts";
+
+export class DriversCommand extends BaseCommand {
+  static override paths = [["drivers"]];
+  static override usage = Command.Usage({
+    category: "Setup",
+    description: "List the storage drivers and their options",
+    details: `Plugin drivers are listed with --plugin FILE.\n\n${EXIT_STATUS_HELP}`,
+    examples: [
+      ["Built-in drivers", "$0 drivers"],
+      ["With a plugin", "$0 drivers --plugin ./my_driver.ts"],
+    ],
+  });
+
+  readonly commandName = "drivers";
+
+  protected override async run(view: View): Promise<void> {
+    const drivers = await this.context.runtime.drivers(this.plugin);
+    view.result({ drivers: drivers.map(toJson) }, () => drivers.map(toText).join("\n\n"));
+  }
+}
+
+function toJson(driver: DriverDefinition): object {
+  const { name, aliases = [], description, options } = driver;
+  return { name, aliases, description, options };
+}
+
+function toText(driver: DriverDefinition): string {
+  const aliases = driver.aliases === undefined ? "" : ` (also ${driver.aliases.join(", ")})`;
+  const rows = Object.entries(driver.options).map(([key, option]) => [
+    `  ${key}`,
+    option.choices?.join("|") ?? option.type,
+    option.required === true ? "required" : option.default === undefined ? "" : `default ${option.default}`,
+    option.description,
+  ]);
+  return [`${driver.name}${aliases}: ${driver.description}`, ...(rows.length === 0 ? [] : [formatTable(rows)])].join(
+    "\n",
+  );
+}
+
+export class DriversTestCommand extends BaseCommand {
+  static override paths = [["drivers", "test"]];
+  static override usage = Command.Usage({
+    category: "Setup",
+    description: "Run the driver conformance cases against the configured backup root path",
+    details: `
+      Meant for authors of plugin drivers. Every case works below its own prefix and removes what it wrote; use a root path
+      that holds nothing else.
+
+      ${EXIT_STATUS_HELP}
+    `,
+    examples: [["A plugin driver", "$0 drivers test --plugin ./my_driver.ts --config ./my.yaml"]],
+  });
+
+  readonly commandName = "drivers test";
+
+  protected override async run(view: View): Promise<void> {
+    await this.withSession(view, async (session) => {
+      const results: { name: string; ok: boolean; message?: string }[] = [];
+      for await (const { name, error } of this.context.runtime.testDriver(session)) {
+        const ok = error === undefined;
+        const message = ok ? undefined : error instanceof Error ? error.message : String(error);
+        results.push({ name, ok, ...(message === undefined ? {} : { message }) });
+        view.note(`${ok ? "ok    " : "FAILED"} ${name}${message === undefined ? "" : `: ${message}`}`);
+      }
+      const failed = results.filter((result) => !result.ok).length;
+      const data = { passed: results.length - failed, failed, cases: results };
+      const text = (): string => `${data.passed} passed, ${data.failed} failed`;
+      if (failed === 0) {
+        view.result(data, text);
+        return;
+      }
+      if (!view.json) view.result(data, text);
+      throw new FailureWithData(new AppError("PLUGIN_INVALID", `${failed} conformance cases failed`), data);
+    });
+  }
+}

@@ -1,0 +1,84 @@
+/**
+ * Whether the rows add up: what the backup promises, its deletes considered, against what the target reports. An import
+ * job that skips a missing folder still completes, so its own word is not enough.
+ */
+
+import { AppError } from "../../base/errors.ts";
+import { sleep } from "../../base/retry.ts";
+import { readAll } from "../../base/streams.ts";
+import type { Namespace } from "../../base/types.ts";
+import { type ExpectedRows, expectedRows } from "../../binlog/expected_rows.ts";
+import { collectionShape } from "../../binlog/shapes.ts";
+import { deltaLogKey, insertLogKey } from "../../meta/layout.ts";
+import type { CollectionMeta } from "../../meta/types.ts";
+import { joinKey } from "../../storage/key.ts";
+import type { MilvusContext } from "../context.ts";
+import type { RowReport } from "./request.ts";
+import { allSegments } from "./stored_objects.ts";
+
+/** Log files are read whole, one after another; Milvus keeps them well below this. */
+const MAX_LOG_BYTES = 1024 ** 3;
+/** Bytes of primary keys and deletes read at most; beyond it the expectation is a range. */
+const READ_BUDGET_BYTES = 4 * 1024 ** 3;
+/** Milvus publishes the new segments' row counts a moment after the job has ended. */
+const SETTLE_MS = 60_000;
+const POLL_MS = 500;
+
+export interface Expectation {
+  readonly backedUp: bigint;
+  readonly expected: ExpectedRows;
+  /** Deletes of L0 segments are counted by the server only after its own compaction. */
+  readonly hasL0: boolean;
+}
+
+export async function countExpected(
+  context: Pick<MilvusContext, "backupRoot" | "signal">,
+  backupName: string,
+  meta: CollectionMeta,
+): Promise<Expectation> {
+  const shape = collectionShape(meta, {
+    insertLog: (segment, fieldId, log) => insertLogKey(segment, fieldId, log.logId),
+    deltaLog: (segment, log) => deltaLogKey(segment, log.logId),
+  });
+  const { signal } = context;
+  const expected = await expectedRows({
+    ...shape,
+    maxBytes: READ_BUDGET_BYTES,
+    read: async (key) => {
+      const body = await context.backupRoot.get(joinKey(backupName, key), { signal });
+      return await readAll(body.stream, MAX_LOG_BYTES);
+    },
+  });
+  const segments = allSegments(meta);
+  const backedUp = segments.filter((segment) => !segment.isL0).reduce((sum, segment) => sum + segment.rows, 0n);
+  return { backedUp, expected, hasL0: segments.some((segment) => segment.isL0) };
+}
+
+/** @param check.before rows the collection had before. @throws ROWS_MISMATCH */
+export async function requireRows(
+  context: Pick<MilvusContext, "milvus" | "signal" | "now">,
+  check: { readonly namespace: Namespace; readonly expected: Expectation; readonly before: bigint },
+): Promise<RowReport> {
+  const { backedUp, expected, hasL0 } = check.expected;
+  const atMost = hasL0 ? backedUp : expected.rows;
+  const deadline = context.now().getTime() + SETTLE_MS;
+  while (true) {
+    const restored = (await context.milvus.statisticsRowCount(check.namespace, context.signal)) - check.before;
+    if (restored >= expected.min && restored <= atMost) {
+      const deleted = { min: backedUp - expected.rows, max: backedUp - expected.min, exact: expected.exact };
+      return { backedUp, deleted, restored };
+    }
+    if (context.now().getTime() >= deadline) throw mismatch(restored, check.expected, atMost);
+    await sleep(POLL_MS, context.signal);
+  }
+}
+
+function mismatch(restored: bigint, { backedUp, expected }: Expectation, atMost: bigint): AppError {
+  const promised = expected.min === atMost ? `${atMost}` : `${expected.min} to ${atMost}`;
+  return new AppError(
+    "ROWS_MISMATCH",
+    `the target reports ${restored} rows where the backup promises ${promised} (${backedUp} rows, ` +
+      `${backedUp - expected.rows} of them deleted); the collection was not put into place`,
+    { details: { restored: restored.toString(), expected: promised } },
+  );
+}

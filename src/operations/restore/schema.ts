@@ -1,0 +1,126 @@
+/** A collection in the target as it is in the backup: schema, partitions, indexes, aliases. */
+
+import { AppError } from "../../base/errors.ts";
+import type { Namespace } from "../../base/types.ts";
+import { formatNamespace } from "../../meta/namespace.ts";
+import type { CollectionMeta, CollectionSchema, FieldSchema, IndexMeta, KeyValue } from "../../meta/types.ts";
+import { isVectorType } from "../../milvus/data_types.ts";
+import type { MilvusGateway } from "../../milvus/gateway.ts";
+
+/** Milvus numbers the fields of a new collection from here, in list order. */
+const FIRST_FIELD_ID = 100n;
+const DEFAULT_PARTITION = "_default";
+
+/** Creates the collection and its partitions. @throws UNSUPPORTED when the target cannot give the fields the same ids */
+export async function createTargetCollection(
+  milvus: MilvusGateway,
+  meta: CollectionMeta,
+  namespace: Namespace,
+  signal: AbortSignal,
+): Promise<void> {
+  const schema = fullSchema(milvus, meta);
+  const { together, later } = splitAddedFields(schema);
+  if (later.length > 0 && !milvus.server.supports("addField")) {
+    throw new AppError(
+      "UNSUPPORTED",
+      `fields ${later.map((field) => field.name).join(", ")} were added to the collection after it was made; ` +
+        `Milvus ${milvus.server.version} cannot add fields, so their data would land in other columns`,
+      { details: { fields: later.map((field) => field.name).join(",") } },
+    );
+  }
+  const hasPartitionKey = schema.fields.some((field) => field.isPartitionKey);
+  const created = await milvus.createCollection(
+    {
+      namespace,
+      schema: { ...schema, name: namespace.collection, fields: together },
+      shards: meta.shards,
+      consistencyLevel: meta.consistencyLevel,
+      properties: mergeProperties(schema.properties, meta.properties),
+      partitions: hasPartitionKey ? meta.partitions.length : 0,
+    },
+    signal,
+  );
+  for (const field of later) await milvus.addField(namespace, field, signal);
+  await requireSameFieldIds(milvus, schema, namespace, signal);
+  if (!hasPartitionKey) {
+    for (const partition of meta.partitions) {
+      if (partition.partitionName === DEFAULT_PARTITION) continue;
+      await milvus.createPartition(namespace, partition.partitionName, signal);
+    }
+  }
+  return created;
+}
+
+/** The schema of the raw answer where the backup has it (it knows more than milvus-backup's format), else the format's. */
+function fullSchema(milvus: MilvusGateway, meta: CollectionMeta): CollectionSchema {
+  return meta.describeResponse === undefined ? meta.schema : milvus.decodeDescription(meta.describeResponse).schema;
+}
+
+/**
+ * A server ignores field ids and numbers from 100 in list order, the dynamic field after the last. Fields beyond a gap
+ * were added later and must be added again, or their data would land in other columns.
+ */
+export function splitAddedFields(schema: CollectionSchema): {
+  readonly together: readonly FieldSchema[];
+  readonly later: readonly FieldSchema[];
+} {
+  const fields = schema.fields.filter((field) => !field.isDynamic);
+  if (schema.structArrayFields.length > 0) return { together: fields, later: [] };
+  const sorted = fields.toSorted((a, b) => (a.fieldId < b.fieldId ? -1 : 1));
+  const gap = sorted.findIndex((field, index) => field.fieldId !== FIRST_FIELD_ID + BigInt(index));
+  return gap === -1 ? { together: sorted, later: [] } : { together: sorted.slice(0, gap), later: sorted.slice(gap) };
+}
+
+async function requireSameFieldIds(
+  milvus: MilvusGateway,
+  schema: CollectionSchema,
+  namespace: Namespace,
+  signal: AbortSignal,
+): Promise<void> {
+  const made = await milvus.describeCollection(namespace, signal);
+  const ids = new Map(made.schema.fields.map((field) => [field.name, field.fieldId]));
+  for (const field of schema.fields) {
+    if (field.isDynamic || ids.get(field.name) === field.fieldId) continue;
+    throw new AppError(
+      "UNSUPPORTED",
+      `${formatNamespace(namespace)}: field ${field.name} has id ${field.fieldId} in the backup and ` +
+        `${ids.get(field.name) ?? "none"} in the new collection; its data would land in another column`,
+      { details: { field: field.name, expected: field.fieldId.toString() } },
+    );
+  }
+}
+
+function mergeProperties(inner: readonly KeyValue[], outer: readonly KeyValue[]): readonly KeyValue[] {
+  const merged = new Map([...inner, ...outer].map(({ key, value }) => [key, value]));
+  return [...merged].map(([key, value]) => ({ key, value }));
+}
+
+/** @returns how many indexes were made */
+export async function createIndexes(
+  milvus: MilvusGateway,
+  meta: CollectionMeta,
+  namespace: Namespace,
+  options: { readonly autoIndex: boolean; readonly signal: AbortSignal },
+): Promise<number> {
+  const types = new Map(meta.schema.fields.map((field) => [field.name, field.dataType]));
+  for (const index of meta.indexes) {
+    const vector = isVectorType(types.get(index.fieldName) ?? 0);
+    const params = vector && options.autoIndex ? autoIndexParams(index) : index.params;
+    await milvus.createIndex(
+      namespace,
+      { fieldName: index.fieldName, indexName: acceptableIndexName(index.indexName), params },
+      options.signal,
+    );
+  }
+  return meta.indexes.length;
+}
+
+function autoIndexParams(index: IndexMeta): Readonly<Record<string, string>> {
+  const metric = index.params.metric_type;
+  return metric === undefined ? { index_type: "AUTOINDEX" } : { index_type: "AUTOINDEX", metric_type: metric };
+}
+
+/** Milvus names indexes of JSON paths in a way that it refuses as input; it finds the name again by itself. */
+function acceptableIndexName(name: string): string {
+  return /^[A-Za-z_][A-Za-z0-9_]*$/.test(name) ? name : "";
+}
