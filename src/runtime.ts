@@ -36,9 +36,9 @@ export function createRuntime(input: RuntimeInput): Runtime {
       const registry = await registryOf(input, plugins, createLogger({ level: "warn", write: input.writeLog, now }));
       return registry.definitions();
     },
-    async *testDriver(session) {
-      const { runDriverCases } = await import("./storage/conformance/run.ts");
-      yield* runDriverCases(() => session.openBackupRoot(), { signal });
+    testDriver: async (session, onResult) => {
+      const { runDriverSuite } = await import("./storage/conformance/run.ts");
+      return await runDriverSuite({ open: () => session.openBackupRoot() }, { signal, onResult });
     },
   };
 }

@@ -8,9 +8,9 @@ import { View } from "./view.ts";
 
 /** Ends every command's help text. */
 export const EXIT_STATUS_HELP = [
-  "Exit status:",
-  ...Object.entries(EXIT_STATUS_MEANING).map(([status, meaning]) => `${status} ${meaning}`),
-].join("\n\n");
+  "Exit status:\n",
+  ...Object.entries(EXIT_STATUS_MEANING).map(([status, meaning]) => `- ${status} ${meaning}`),
+].join("\n");
 
 export abstract class BaseCommand extends Command<CliContext> {
   config = Option.String("--config", {

@@ -4,6 +4,7 @@ import { Cli, type CommandClass } from "clipanion";
 import { AppError, exitStatus, toAppError } from "../base/errors.ts";
 import { nearestName } from "../base/nearest.ts";
 import { type FlagTable, normalizeArguments } from "./arguments.ts";
+import { EXIT_STATUS_HELP } from "./base_command.ts";
 import { CheckCommand } from "./commands/check.ts";
 import { ConfigShowCommand } from "./commands/config_show.ts";
 import { CreateCommand } from "./commands/create.ts";
@@ -13,6 +14,7 @@ import { GetCommand } from "./commands/get.ts";
 import { ListCommand } from "./commands/list.ts";
 import { RestoreCommand } from "./commands/restore.ts";
 import { declaredFlags } from "./declared_flags.ts";
+import { formatTable } from "./format.ts";
 import type { CliContext, ToolVersion } from "./runtime.ts";
 import { View } from "./view.ts";
 
@@ -40,7 +42,7 @@ export async function runCli(argv: readonly string[], context: CliContext): Prom
     enableColors: false,
   });
   for (const command of COMMANDS) cli.register(command);
-  const simple = answerSimply(cli, argv, { tool, context });
+  const simple = answerSimply(argv, { tool, context });
   if (simple !== undefined) return simple;
   try {
     const normalized = normalizeArguments(argv, flagTable());
@@ -53,7 +55,6 @@ export async function runCli(argv: readonly string[], context: CliContext): Prom
 
 /** `--version`, `help` and no arguments at all. */
 function answerSimply(
-  cli: Cli<CliContext>,
   argv: readonly string[],
   { tool, context }: { readonly tool: ToolVersion; readonly context: CliContext },
 ): number | undefined {
@@ -63,17 +64,42 @@ function answerSimply(
     return 0;
   }
   if (argv.length === 1 && (first === "--help" || first === "-h" || first === "help")) {
-    context.stdout.write(cli.usage());
+    context.stdout.write(overview());
     return 0;
   }
   if (argv.length > 0) return undefined;
-  context.stderr.write(cli.usage());
+  context.stderr.write(overview());
   return exitStatus(new AppError("USAGE", "no command"));
 }
 
 function wantsHelp(argv: readonly string[]): boolean {
   const flags = argv.includes("--") ? argv.slice(0, argv.indexOf("--")) : argv;
   return flags.includes("--help") || flags.includes("-h") || flags[0] === "help";
+}
+
+/** One line a command. */
+function overview(): string {
+  const rows = COMMANDS.map((command) => [
+    `  ${(command.paths?.[0] ?? []).join(" ")}`,
+    command.usage?.description ?? "",
+  ]);
+  return [
+    "Backup and restore of Milvus",
+    "",
+    `Usage: ${BINARY_NAME} COMMAND [FLAGS]`,
+    "",
+    formatTable(rows),
+    "",
+    `${BINARY_NAME} COMMAND --help explains one command; --version tells version and commit.`,
+    "",
+    EXIT_STATUS_HELP.replaceAll(/^- /gm, "  "),
+    "",
+  ].join("\n");
+}
+
+/** The parser writes "#0" for a flag's value. */
+function readable(usage: string): string {
+  return usage.replaceAll(" #0", " VALUE");
 }
 
 /** Help of the command that the words before the first flag name; of everything when they name none. */
@@ -83,7 +109,7 @@ function printHelp(cli: Cli<CliContext>, argv: readonly string[], context: CliCo
     command.paths?.some((path) => path.length <= words.length && path.every((part, index) => part === words[index])),
   ).toSorted((a, b) => (b.paths?.[0]?.length ?? 0) - (a.paths?.[0]?.length ?? 0));
   const [command] = matching;
-  context.stdout.write(command === undefined ? cli.usage() : cli.usage(command, { detailed: true }));
+  context.stdout.write(command === undefined ? overview() : readable(cli.usage(command, { detailed: true })));
   return 0;
 }
 

@@ -42,7 +42,7 @@ export interface Runtime {
   /** Built-in drivers and those of the given plugin files; no configuration is read. */
   drivers(plugins: readonly string[]): Promise<readonly DriverDefinition[]>;
   /** Runs the driver conformance cases against the configured backup root. */
-  testDriver(session: Session): AsyncIterable<CaseResult>;
+  testDriver(session: Session, onResult: (result: CaseResult) => void): Promise<readonly CaseResult[]>;
 }
 
 export interface CliContext extends BaseContext {

@@ -43,6 +43,8 @@ function toText(driver: DriverDefinition): string {
   );
 }
 
+const MARK = { passed: "ok     ", failed: "FAILED ", skipped: "skipped" } as const;
+
 export class DriversTestCommand extends BaseCommand {
   static override paths = [["drivers", "test"]];
   static override usage = Command.Usage({
@@ -61,15 +63,12 @@ export class DriversTestCommand extends BaseCommand {
 
   protected override async run(view: View): Promise<void> {
     await this.withSession(view, async (session) => {
-      const results: { name: string; ok: boolean; message?: string }[] = [];
-      for await (const { name, error } of this.context.runtime.testDriver(session)) {
-        const ok = error === undefined;
-        const message = ok ? undefined : error instanceof Error ? error.message : String(error);
-        results.push({ name, ok, ...(message === undefined ? {} : { message }) });
-        view.note(`${ok ? "ok    " : "FAILED"} ${name}${message === undefined ? "" : `: ${message}`}`);
-      }
-      const failed = results.filter((result) => !result.ok).length;
-      const data = { passed: results.length - failed, failed, cases: results };
+      const cases = await this.context.runtime.testDriver(session, ({ name, outcome, message }) => {
+        const note = message === undefined ? "" : `: ${message}`;
+        view.note(`${MARK[outcome]} ${name}${note}`);
+      });
+      const failed = cases.filter((result) => result.outcome === "failed").length;
+      const data = { passed: cases.filter((result) => result.outcome === "passed").length, failed, cases };
       const text = (): string => `${data.passed} passed, ${data.failed} failed`;
       if (failed === 0) {
         view.result(data, text);
