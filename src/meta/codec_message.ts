@@ -58,7 +58,7 @@ export function message<T extends Extensible>(columns: readonly Column<T>[]): Ze
       } else if (item === undefined || item === null) {
         // null leaves the zero, as in Go.
       } else if ("kept" in column) {
-        unknown.push([column.kept, item]);
+        if (column.otherwise === undefined || goJson(item) !== column.otherwise) unknown.push([column.kept, item]);
       } else {
         try {
           result[column.property] = column.codec.read(item);
