@@ -22,6 +22,8 @@ export interface KeySpec {
   readonly choices?: readonly string[];
   /** For enums: other spellings that are read as a canonical one. */
   readonly synonyms?: Readonly<Record<string, string>>;
+  /** For enums: words of v1 that are refused, and what v2 spells instead. */
+  readonly formerWords?: Readonly<Record<string, string>>;
   /** For integers, inclusive. */
   readonly min?: number;
   readonly max?: number;

@@ -28,6 +28,7 @@ const beforeStorage: readonly KeySpec[] = [
   integer("milvus.grpc.port", "Milvus.Grpc.Port", 19530, "Port of Milvus", port),
   choice("milvus.grpc.tlsMode", "Milvus.Grpc.TLSMode", "disabled", "TLS towards Milvus: disabled, server or mutual", {
     choices: ["disabled", "server", "mutual"],
+    formerWords: { "0": "disabled", "1": "server", "2": "mutual" },
   }),
   text("milvus.grpc.caCertPath", "Milvus.Grpc.CACertPath", "", "CA certificates (PEM); empty for the system's"),
   text("milvus.grpc.serverName", "Milvus.Grpc.ServerName", "", "Name to expect in Milvus' certificate"),

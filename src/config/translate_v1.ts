@@ -1,13 +1,13 @@
 /** A v1 configuration in v2 terms: each value keeps the place it really came from. */
 
-import type { Value } from "./keys.ts";
+import type { KeySpec, Value } from "./keys.ts";
 import { type Finder, type Layers, lookupOf } from "./layers.ts";
 import type { Problems } from "./problems.ts";
 import { PROVIDER_SYNONYMS } from "./providers.ts";
 import { defaulted, type Found, isExplicit } from "./raw.ts";
 import { V1_KEYS } from "./schema_v1.ts";
 import type { Side } from "./storage_keys.ts";
-import { splitList } from "./values.ts";
+import { convert, splitList } from "./values.ts";
 
 /** v1 values by v1 key, each set or defaulted; backup keys left out inherit (`backupSibling`). */
 type V1Values = ReadonlyMap<string, Found>;
@@ -35,7 +35,16 @@ export function translateV1(layers: Layers, problems: Problems): Finder {
   }
   refuseKeyContent(values, problems);
   for (const [key, found] of [...sectionV2("milvus", values), ...sectionV2("backup", values)]) v2.set(key, found);
-  return { find: (spec) => v2.get(spec.key) };
+  return { find: (spec) => checked(v2.get(spec.key), spec, problems) };
+}
+
+/** v1 judged types only; ranges and words are v2's. */
+function checked(found: Found | undefined, spec: KeySpec, problems: Problems): Found | undefined {
+  if (found === undefined || typeof found.value === "object") return found;
+  const converted = convert({ kind: "scalar", value: found.value, text: String(found.value) }, spec);
+  if ("value" in converted) return { value: converted.value, origin: found.origin };
+  problems.addFor(spec.key, found, converted.problem);
+  return undefined;
 }
 
 function readV1(layers: Layers): Map<string, Found> {

@@ -67,6 +67,8 @@ function toChoice(text: string, spec: KeySpec): Converted {
   const synonyms = spec.synonyms ?? {};
   const synonym = Object.hasOwn(synonyms, lower) ? synonyms[lower] : undefined;
   if (synonym !== undefined) return { value: synonym };
+  const former = spec.formerWords?.[text];
+  if (former !== undefined) return problem(`${quoted(text, spec)} is how v1 wrote it; v2 spells it "${former}"`);
   return problem(`invalid value ${quoted(text, spec)}${didYouMean(text, choices)}; ${wanted(spec)}`);
 }
 
