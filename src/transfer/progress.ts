@@ -135,7 +135,7 @@ export class ProgressTracker implements ProgressReporter {
     this.#shownBytes = Math.max(this.#shownBytes, bytes);
     const objectsDone = this.#done && total !== undefined ? Math.max(this.#objects, total.objects) : this.#objects;
     const fraction = this.#fraction(objectsDone);
-    const moving = this.#final && !this.#done && this.#rate !== undefined && this.#rate > 0;
+    const moving = this.#final && !this.#done && this.#rate !== undefined && this.#rate >= 1;
     return {
       ...this.#phase,
       bytesDone: this.#shownBytes,
