@@ -36,7 +36,8 @@ export async function beginDraft(root: StorageDriver, name: string, options: Beg
   try {
     await putText(root, documentKey(name, DOCUMENT.owner), record, { signal, ...ifAbsent });
   } catch (error) {
-    throw hasCode(error, "ALREADY_EXISTS") ? await taken(root, name, { signal }) : error;
+    // A put that was tried again after its answer was lost meets its own record; the token tells.
+    if (!hasCode(error, "ALREADY_EXISTS")) throw error;
   }
   const draft = new StorageDraft(root, name, token);
   if (!(await draft.owned({ signal }))) throw await taken(root, name, { signal });
