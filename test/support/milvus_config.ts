@@ -87,7 +87,6 @@ export async function writeMilvusConfig(
   const template = await readFile(join(partFolder, "config.yaml.template"), "utf8");
   const document = parseDocument(fillTemplate(template, values));
   for (const [key, value] of Object.entries({ ...storageKeys(config.storage), ...config.extra })) {
-    if (!document.hasIn(key.split("."))) throw new Error(`Milvus ${config.version} has no configuration key ${key}`);
     document.setIn(key.split("."), value);
   }
   await writeFile(join(folders.configs, "milvus.yaml"), document.toString());
