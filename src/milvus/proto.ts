@@ -7,6 +7,7 @@
  * To encode, int64 may be given as decimal strings, bytes as Uint8Array.
  */
 
+import type * as Protobuf from "protobufjs/light.js";
 import type { INamespace, Root, Type } from "protobufjs/light.js";
 import type { MethodName } from "./messages.ts";
 
@@ -46,7 +47,9 @@ export function loadMilvusProto(): Promise<MilvusProto> {
 
 async function load(): Promise<MilvusProto> {
   const { protobuf, definitions } = await import("./libraries.ts");
-  return createProto(protobuf.Root.fromJSON(namespaceOf(definitions)));
+  const root = protobuf.Root.fromJSON(namespaceOf(definitions));
+  keepAsBytes(root, protobuf);
+  return createProto(root);
 }
 
 /** The file is CommonJS: its default export is wrapped once or twice, depending on who bundles it. */
@@ -57,7 +60,6 @@ function namespaceOf(exported: object): INamespace {
 }
 
 function createProto(root: Root): MilvusProto {
-  keepAsBytes(root);
   const types = new Map<string, ProtoType>();
   const typeOf = (type: Type): ProtoType => {
     const known = types.get(type.fullName);
@@ -89,15 +91,19 @@ function createProto(root: Root): MilvusProto {
  * Two embedded messages are treated as opaque bytes, which is the same on the wire: a field's default value and the
  * channel checkpoints of a flush go into the backup exactly as the server sent them, also when they hold something newer.
  */
-function keepAsBytes(root: Root): void {
-  for (const [type, field] of [
-    ["milvus.proto.schema.FieldSchema", "default_value"],
-    ["milvus.proto.milvus.FlushResponse", "channel_cps"],
-  ] as const) {
-    const definition = root.lookupType(type).fields[field];
-    if (definition === undefined) throw new Error(`the Milvus definitions have no ${type}.${field}`);
-    definition.type = "bytes";
-  }
+function keepAsBytes(root: Root, { Field, MapField }: typeof Protobuf): void {
+  const schema = root.lookupType("milvus.proto.schema.FieldSchema");
+  const value = fieldOf(schema, "default_value");
+  schema.remove(value).add(new Field(value.name, value.id, "bytes"));
+  const flush = root.lookupType("milvus.proto.milvus.FlushResponse");
+  const positions = fieldOf(flush, "channel_cps");
+  flush.remove(positions).add(new MapField(positions.name, positions.id, "string", "bytes"));
+}
+
+function fieldOf(type: Type, name: string): Protobuf.Field {
+  const field = type.fields[name];
+  if (field === undefined) throw new Error(`the Milvus definitions have no ${type.name}.${name}`);
+  return field;
 }
 
 function createType(type: Type): ProtoType {
