@@ -10,8 +10,11 @@ import { withdraw } from "./withdraw.ts";
 
 type Roots = Pick<CopyPlan, "from" | "to">;
 
-/** A single-part ETag of an S3-like service: another content has another one. Multi-part ones ("...-3") and opaque ones are not. */
-const CONTENT_ETAG = /^[0-9a-f]{32}$/i;
+/**
+ * ETags of S3-like services that are made of the content's MD5, or ("...-3") of its parts': equal ones mean equal contents.
+ * Different ones mean nothing: the parts may have been cut elsewhere, the service may encrypt. Others are opaque.
+ */
+const CONTENT_ETAG = /^[0-9a-f]{32}(-\d+)?$/i;
 
 /** True where the target's service can copy from the source by itself. */
 export function isDirectPossible({ from, to }: Roots): boolean {
@@ -124,7 +127,7 @@ async function statIfAllowed(
   }
 }
 
-/** The ETag without its quotes, where it speaks for the content. */
+/** The ETag without its quotes, where it is made of the content. */
 export function contentEtag(info: Pick<ObjectInfo, "etag">): string | undefined {
   const etag = info.etag?.replaceAll('"', "");
   return etag !== undefined && CONTENT_ETAG.test(etag) ? etag : undefined;

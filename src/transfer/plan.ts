@@ -11,7 +11,7 @@ export type TransferMode = "auto" | "direct" | "streaming";
 /**
  * How much proof a copy must bring:
  * digest    streamed bytes are hashed and compared with what the target service reports; direct copies bring the
- *           service's evidence (equal checksums or single-part ETags), else are recorded as size only, said aloud;
+ *           service's evidence (equal checksums or ETags made of the content), else are recorded as size only, said aloud;
  * read-back every object whose evidence would be size only, or whose target reports nothing, is read again and hashed;
  * size      existence and size only.
  */

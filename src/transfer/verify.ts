@@ -7,7 +7,6 @@ import type { CallOptions } from "../base/types.ts";
 import type { ObjectInfo, ObjectKey, StorageDriver } from "../storage/driver.ts";
 import { joinKey, relativeKey } from "../storage/key.ts";
 import { digestObject } from "./digest_object.ts";
-import { contentEtag } from "./direct_copy.ts";
 import type { ManifestEntry } from "./manifest.ts";
 import { encodeChecksum, expectedChecksum } from "./manifest_entry.ts";
 import type { ProgressReporter } from "./progress.ts";
@@ -167,10 +166,10 @@ async function readObject(driver: StorageDriver, entry: ManifestEntry, options: 
       return checksum.value === expected.value ? "digest" : wrongDigest(entry, encodeChecksum(checksum));
     }
     // Only an ETag is recorded. Where it is the MD5 of the content (most services, unless they encrypt), reading settles it.
-    const etag = contentEtag(entry);
+    const etag = md5Etag(entry);
     if (etag === undefined) return "size";
     if (checksum.value === etag) return "digest";
-    return contentEtag(info) === etag ? "service" : wrongDigest(entry, encodeChecksum(checksum));
+    return md5Etag(info) === etag ? "service" : wrongDigest(entry, encodeChecksum(checksum));
   } catch (error) {
     if (hasCode(error, "NOT_FOUND")) return { kind: "missing", key: entry.key, message: toAppError(error).message };
     if (hasCode(error, "SHORT_BODY", "CHECKSUM_MISMATCH")) {
@@ -182,7 +181,13 @@ async function readObject(driver: StorageDriver, entry: ManifestEntry, options: 
 
 /** With which algorithm reading the content proves something. */
 function readingAlgorithm(entry: ManifestEntry): ChecksumAlgorithm | undefined {
-  return expectedChecksum(entry)?.algorithm ?? (contentEtag(entry) === undefined ? undefined : "md5");
+  return expectedChecksum(entry)?.algorithm ?? (md5Etag(entry) === undefined ? undefined : "md5");
+}
+
+/** An ETag that can be the MD5 of the whole content; one of parts ("...-3") cannot. */
+function md5Etag({ etag }: Pick<ObjectInfo, "etag">): string | undefined {
+  const text = etag?.replaceAll('"', "");
+  return text !== undefined && /^[0-9a-f]{32}$/.test(text) ? text : undefined;
 }
 
 function wrongSize(entry: ManifestEntry, actual: number): VerifyFinding {

@@ -77,8 +77,21 @@ describe("a direct copy", () => {
     expect(calls).toEqual(["copyFrom"]);
   });
 
-  test.each([`"${etag}-3"`, "0x8DB5A1B2C3D4E5F"])("does not take the ETag %s for the content's", async (opaque) => {
-    const plan = await roots({ etag: opaque });
+  test("rests on equal ETags of parts, which come only of equal parts", async () => {
+    const plan = await roots({ etag: `${etag}-3` });
+    const result = await copyObject(plan, taskFor(plan.source), optionsFor());
+    expect(result.evidence).toEqual({ kind: "service", etag: `${etag}-3` });
+  });
+
+  test("does not take different ETags for different contents", async () => {
+    const plan = await roots({ etag: `${etag}-3` });
+    const to = reporting(plan.plainTo, { checksums: {}, etag });
+    const result = await copyObject({ ...plan, to }, taskFor(plan.source), optionsFor());
+    expect(result.evidence).toEqual({ kind: "size" });
+  });
+
+  test("does not take an opaque ETag for the content's", async () => {
+    const plan = await roots({ etag: "0x8DB5A1B2C3D4E5F" });
     const result = await copyObject(plan, taskFor(plan.source), optionsFor());
     expect(result.evidence).toEqual({ kind: "size" });
   });
