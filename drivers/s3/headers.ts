@@ -39,7 +39,8 @@ export function checksumHex(value: string | undefined): string | undefined {
 
 /** ETags are kept without their quotes. */
 export function unquote(etag: string): string {
-  return etag.replace(/^(?:W\/)?"(.*)"$/, "$1");
+  const start = etag.startsWith('W/"') ? 3 : etag.startsWith('"') ? 1 : 0;
+  return start > 0 && etag.endsWith('"') ? etag.slice(start, -1) : etag;
 }
 
 /** A decimal length; undefined for anything else. */

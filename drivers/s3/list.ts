@@ -15,8 +15,9 @@ export async function* listObjects(root: Root, prefix: string, options: ListOpti
   let before = new Set<string>();
   for await (const page of pages(root, prefix, { ...options, delimiter: "" })) {
     const names = new Set<string>();
+    const encoded = isEncoded(page);
     for (const entry of childrenNamed(page, "Contents")) {
-      const native = nameOf(page, childText(entry, "Key"));
+      const native = nameOf(childText(entry, "Key"), encoded);
       // Seen here or at the end of the page before: some services repeat entries where pages meet.
       if (names.has(native) || before.has(native)) continue;
       names.add(native);
@@ -32,8 +33,9 @@ export async function* listDirectories(root: Root, prefix: string, options: Call
   let before = new Set<string>();
   for await (const page of pages(root, prefix, { ...options, delimiter: "/" })) {
     const names = new Set<string>();
+    const encoded = isEncoded(page);
     for (const entry of childrenNamed(page, "CommonPrefixes")) {
-      const native = nameOf(page, childText(entry, "Prefix"));
+      const native = nameOf(childText(entry, "Prefix"), encoded);
       if (names.has(native) || before.has(native)) continue;
       names.add(native);
       yield native.slice(start, native.endsWith("/") ? -1 : undefined);
@@ -111,9 +113,13 @@ function infoOf(root: Root, native: string, entry: XmlElement): ObjectInfo {
 }
 
 /** Names come percent-encoded where the service says so, which it does when it honours the request for it. */
-function nameOf(page: XmlElement, text: string | undefined): string {
+function isEncoded(page: XmlElement): boolean {
+  return childText(page, "EncodingType") === "url";
+}
+
+function nameOf(text: string | undefined, encoded: boolean): string {
   if (text === undefined) throw new AppError("UNAVAILABLE", "the listing holds an entry without a name");
-  if (childText(page, "EncodingType") !== "url") return text;
+  if (!encoded) return text;
   try {
     return decodeListed(text);
   } catch (error) {

@@ -1,6 +1,6 @@
 /** Failures below HTTP: names, connections, certificates, silence. */
 
-import { AppError, type ErrorCode, isAppError } from "../../src/base/errors.ts";
+import { AppError, type ErrorCode, hasCode, isAppError } from "../../src/base/errors.ts";
 import type { Attempt } from "./errors.ts";
 
 interface Row {
@@ -58,6 +58,11 @@ export function networkError(attempt: Attempt, thrown: unknown): AppError {
     cause: thrown,
     details: detailsOf(attempt),
   });
+}
+
+/** Whether the error says that a connection which worked went away. */
+export function isBrokenConnection(error: unknown): boolean {
+  return hasCode(error, "UNAVAILABLE") && error instanceof Error && codeOf(error.cause) === "ECONNRESET";
 }
 
 /** @param waitedMs how long nothing came */

@@ -11,6 +11,7 @@ import type {
 } from "../../src/storage/driver.ts";
 import { crc32Hex } from "./crc32.ts";
 import { infoOf, lengthOf } from "./headers.ts";
+import { isBrokenConnection } from "./network_errors.ts";
 import type { Reply } from "./reply.ts";
 import type { Root } from "./root.ts";
 
@@ -140,8 +141,13 @@ async function bodyOf(
       });
     }
   };
-  if (size > READ_AT_ONCE_BYTES) return reply.stream(onChunk, onEnd);
-  const content = await reply.bytes();
+  // Which of both ends went away is not told; either way what came is not the object.
+  const onError = (error: Error): Error =>
+    isBrokenConnection(error) ? shortBody(`${what} broke off before its ${size} bytes were read`, error) : error;
+  if (size > READ_AT_ONCE_BYTES) return reply.stream({ onChunk, onEnd, onError });
+  const content = await reply.bytes().catch((error: Error) => {
+    throw onError(error);
+  });
   onChunk(content);
   onEnd();
   return streamOf(content);
@@ -156,6 +162,6 @@ function streamOf(content: Uint8Array): ReadableStream<Uint8Array> {
   });
 }
 
-function shortBody(text: string): AppError {
-  return new AppError("SHORT_BODY", `${text}`, { retriable: true });
+function shortBody(text: string, cause?: unknown): AppError {
+  return new AppError("SHORT_BODY", text, { retriable: true, ...(cause === undefined ? {} : { cause }) });
 }

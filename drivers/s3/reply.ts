@@ -4,6 +4,14 @@ import { abortError } from "../../src/base/errors.ts";
 import type { Attempt } from "./errors.ts";
 import { networkError, silenceError } from "./network_errors.ts";
 
+export interface BodyHooks {
+  readonly onChunk: (chunk: Uint8Array) => void;
+  /** After the last chunk. */
+  readonly onEnd: () => void;
+  /** May put a failure in other words. */
+  readonly onError: (error: Error) => Error;
+}
+
 /** An answer with a status of 200 to 299. Exactly one of text, bytes, stream and discard is called. */
 export class Reply {
   readonly #response: Response;
@@ -48,9 +56,9 @@ export class Reply {
 
   /**
    * The body, each read bounded by the limit for silence; a reader that takes its time is no silence.
-   * @param onChunk sees each chunk; @param onEnd runs after the last; what they throw fails the stream
+   * What the hooks throw fails the stream.
    */
-  stream(onChunk: (chunk: Uint8Array) => void, onEnd: () => void): ReadableStream<Uint8Array> {
+  stream(hooks: BodyHooks): ReadableStream<Uint8Array> {
     const reader = (this.#response.body ?? new Response("").body)?.getReader();
     this.#watch.pause();
     return new ReadableStream<Uint8Array>(
@@ -61,17 +69,17 @@ export class Reply {
             const next = await reader?.read();
             this.#watch.pause();
             if (next === undefined || next.done) {
-              onEnd();
+              hooks.onEnd();
               this.#watch.end();
               controller.close();
               return;
             }
-            onChunk(next.value);
+            hooks.onChunk(next.value);
             controller.enqueue(next.value);
           } catch (error) {
             this.#watch.end();
             void reader?.cancel().catch(() => {});
-            throw this.#watch.explain(error);
+            throw hooks.onError(this.#watch.explain(error));
           }
         },
         cancel: (reason) => {

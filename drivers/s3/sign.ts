@@ -1,7 +1,7 @@
 /**
  * AWS Signature Version 4 for requests whose body is not part of the signature (UNSIGNED-PAYLOAD): the body is covered
- * by checksums instead. Our own, because it is called for each object: 4 us a request, where @smithy/signature-v4
- * takes 41 us (bench/s3_sign.ts).
+ * by checksums instead. Our own, because it is called for each object: 2 us a signature, where @smithy/signature-v4
+ * takes 16 us (bench/s3_sign.ts).
  */
 
 export interface Credentials {
