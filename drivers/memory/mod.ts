@@ -42,9 +42,12 @@ function openMemory(options: OptionValues, context: DriverContext): StorageDrive
   const nativePath = (key: string): string => [context.rootPath, key].filter((part) => part !== "").join("/");
   const rootPrefix = context.rootPath === "" ? "" : `${context.rootPath}/`;
 
+  /** Full name of an object; a text that is no key, cast by some caller, gets no further. */
+  const nameOf = (key: ObjectKey): string => nativePath(context.host.objectKey(key));
+
   const find = (key: ObjectKey, signal: AbortSignal): Stored => {
     throwIfAborted(signal);
-    const stored = objects.get(nativePath(key));
+    const stored = objects.get(nameOf(key));
     if (stored === undefined) throw new AppError("NOT_FOUND", "there is no such object", { details: { key } });
     return stored;
   };
@@ -113,6 +116,7 @@ function openMemory(options: OptionValues, context: DriverContext): StorageDrive
 
     async put(key, body, { signal, ifAbsent, checksum }) {
       throwIfAborted(signal);
+      const name = nameOf(key);
       const content = new Uint8Array(body.size);
       let length = 0;
       const source = context.host.expectSize(await body.open(signal), body.size, "the body");
@@ -127,14 +131,13 @@ function openMemory(options: OptionValues, context: DriverContext): StorageDrive
         }
       }
       // From here to the set there is no await: that is what makes ifAbsent and the replacement atomic.
-      if (ifAbsent === true && objects.has(nativePath(key)))
-        throw new AppError("ALREADY_EXISTS", "the object exists already");
-      return infoOf(key, store(nativePath(key), content));
+      if (ifAbsent === true && objects.has(name)) throw new AppError("ALREADY_EXISTS", "the object exists already");
+      return infoOf(key, store(name, content));
     },
 
     async delete(key, { signal }) {
       throwIfAborted(signal);
-      objects.delete(nativePath(key));
+      objects.delete(nameOf(key));
     },
 
     async copyFrom(source, from, to, { signal }) {
@@ -143,7 +146,7 @@ function openMemory(options: OptionValues, context: DriverContext): StorageDrive
       const stored = objects.get(source.nativePath(from.key));
       if (stored === undefined)
         throw new AppError("NOT_FOUND", "the source object is gone", { details: { key: from.key } });
-      return infoOf(to, store(nativePath(to), stored.content));
+      return infoOf(to, store(nameOf(to), stored.content));
     },
 
     async [Symbol.asyncDispose]() {},

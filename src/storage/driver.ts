@@ -105,6 +105,7 @@ export interface DriverCapabilities {
  * 6. An aborted signal makes the call reject promptly with ABORTED and frees what it held.
  * 7. No object is ever held whole in memory; parts are, within a fixed bound.
  * 8. Keys may hold any character but control characters (spaces, "+", "%", quotes, unicode), up to 1,024 bytes of UTF-8.
+ *    A text that is no key (cast, not checked) is refused with INVALID_KEY: it must never reach another root path.
  * 9. `location`, errors and log lines never hold a credential.
  *
  * Drivers do not retry, limit or log by themselves: openRoot wraps them (storage/open.ts).

@@ -29,6 +29,13 @@ export function directoryPrefix(path: string): string {
   return trimmed === "" ? "" : `${trimmed}/`;
 }
 
+/** @throws INVALID_KEY for a list prefix that is neither "" nor a key and "/". */
+export function checkPrefix(prefix: string): void {
+  if (prefix === "") return;
+  if (prefix.endsWith("/")) objectKey(prefix.slice(0, -1));
+  else throw new AppError("INVALID_KEY", `list prefix ${JSON.stringify(prefix)} is refused: it does not end with "/"`);
+}
+
 /** The part of `key` below `prefix` ("" or "/"-ended). @throws INVALID_KEY when it is not below it. */
 export function relativeKey(key: string, prefix: string): ObjectKey {
   if (!key.startsWith(prefix)) throw new AppError("INVALID_KEY", `object key ${key} is not below ${prefix}`);

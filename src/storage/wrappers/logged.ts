@@ -1,9 +1,13 @@
-/** One debug line per call; driver name, location and key in every error; no secret in any of them. */
+/**
+ * One debug line per call; driver name, location and key in every error; no secret in any of them. The outermost wrapper,
+ * so it also refuses texts that are no keys.
+ */
 
 import { type AppError, isAppError, toAppError, withContext } from "../../base/errors.ts";
 import type { Logger } from "../../base/log.ts";
 import { tap } from "../../base/streams.ts";
-import type { StorageDriver } from "../driver.ts";
+import type { ObjectKey, StorageDriver } from "../driver.ts";
+import { checkPrefix, objectKey } from "../key.ts";
 import { type Redact, redactError } from "../redact.ts";
 import { wrapDriver } from "./wrapped.ts";
 
@@ -33,7 +37,8 @@ export function loggedDriver(inner: StorageDriver, options: LoggedOptions): Stor
     log.debug(call, { key, ms: Math.round(now() - started), ...more });
   const codeOf = (error: unknown): string => (isAppError(error) ? error.code : toAppError(error).code);
 
-  const logged = async <T>(call: string, key: string, work: () => Promise<T>): Promise<T> => {
+  const logged = async <T>(call: string, key: ObjectKey, work: () => Promise<T>): Promise<T> => {
+    objectKey(key);
     const started = now();
     try {
       const result = await work();
@@ -49,6 +54,7 @@ export function loggedDriver(inner: StorageDriver, options: LoggedOptions): Stor
     prefix: string,
     entries: () => AsyncIterable<T>,
   ): AsyncGenerator<T, void, undefined> {
+    checkPrefix(prefix);
     const started = now();
     let count = 0;
     try {

@@ -1,7 +1,7 @@
 /** Retries what says that it is retriable: each call from its start, bodies and listings from where they broke. */
 
 import { createHasher } from "../../base/checksum.ts";
-import { hasCode } from "../../base/errors.ts";
+import { hasCode, isAppError } from "../../base/errors.ts";
 import { type RetryOptions, type RetryPolicy, retry } from "../../base/retry.ts";
 import { chunksOf } from "../../base/streams.ts";
 import type { ObjectInfo, ObjectKey, PutBody, PutOptions, StorageDriver } from "../driver.ts";
@@ -16,12 +16,23 @@ export interface RetryingOptions {
   readonly random?: () => number;
 }
 
+/** A body may be short because a connection ended early; one that is short again and again is not what was declared. */
+const SHORT_BODY_TRIES = 3;
+
+/** Wraps `inner` so that callers see only what stays broken. */
 export function retryingDriver(inner: StorageDriver, options: RetryingOptions): StorageDriver {
   const tries = (signal: AbortSignal): RetryOptions => ({ ...options, signal });
   return wrapDriver(inner, (calls) => ({
     stat: (key, call) => retry(() => calls.stat(key, call), tries(call.signal)),
     delete: (key, call) => retry(() => calls.delete(key, call), tries(call.signal)),
-    put: (key, body, call) => retry((attempt) => tryPut(calls, key, body, call, attempt), tries(call.signal)),
+    put(key, body, call) {
+      let shortBodies = 0;
+      const retriable = (error: unknown): boolean => {
+        if (hasCode(error, "SHORT_BODY")) shortBodies += 1;
+        return isAppError(error) && error.retriable && shortBodies < SHORT_BODY_TRIES;
+      };
+      return retry((attempt) => tryPut(calls, key, body, call, attempt), { ...tries(call.signal), retriable });
+    },
     copyFrom: (source, from, to, call) => retry(() => calls.copyFrom(source, from, to, call), tries(call.signal)),
     list: (prefix, call) => resumeList(calls, inner.capabilities, prefix, { ...tries(call.signal), call }),
     listDirectories: (prefix, call) => resumeDirectories(calls, prefix, { ...tries(call.signal), call }),
