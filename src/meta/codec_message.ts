@@ -49,15 +49,17 @@ export function message<T extends Extensible>(columns: readonly Column<T>[]): Ze
     if (!isJsonObject(value)) throw new Mismatch("an object", value);
     const result: Record<string, unknown> = {};
     for (const { property, codec } of zeros) result[property] = codec.zero;
-    const unknown: [string, JsonValue][] = [];
+    let unknown: [string, JsonValue][] | undefined;
     for (const key of Object.keys(value)) {
       const item = value[key];
       const column = byKey.get(key) ?? byKey.get(key.toLowerCase());
       if (column === undefined) {
+        unknown ??= [];
         unknown.push([key, item ?? null]);
       } else if (item === undefined || item === null) {
         // null leaves the zero, as in Go.
       } else if ("kept" in column) {
+        unknown ??= [];
         if (column.otherwise === undefined || goJson(item) !== column.otherwise) unknown.push([column.kept, item]);
       } else {
         try {
@@ -67,40 +69,69 @@ export function message<T extends Extensible>(columns: readonly Column<T>[]): Ze
         }
       }
     }
-    if (unknown.length > 0) result.unknown = Object.fromEntries(unknown);
+    if (unknown !== undefined && unknown.length > 0) result.unknown = Object.fromEntries(unknown);
     return result as unknown as T; // Every required property has a zero, by CodecOf.
   }
 
-  function* pieces(value: T): Generator<string> {
-    let text = "{";
-    for (const column of table) {
-      const separator = text === "{" ? "" : ",";
-      if ("kept" in column) {
-        const kept = value.unknown?.[column.kept];
-        const written = kept === undefined ? column.otherwise : goJson(kept);
-        if (written !== undefined) text += `${separator}"${column.kept}":${written}`;
-        continue;
-      }
-      const item = (value as Record<string, unknown>)[column.property];
-      if (item === undefined || (column.always !== true && column.codec.isZero(item))) continue;
-      text += `${separator}"${column.key}":`;
-      if (column.codec.pieces === undefined) {
-        text += column.codec.write(item);
-      } else {
-        yield text;
-        yield* column.codec.pieces(item);
-        text = "";
-      }
-    }
-    for (const [key, item] of Object.entries(value.unknown ?? {})) {
-      if (byKey.has(key.toLowerCase())) continue;
-      text += `${text === "{" ? "" : ","}${goString(key)}:${goJson(item)}`;
-    }
-    yield `${text}}`;
+  /** The value to write; undefined where the key is left out. */
+  function present(column: Plain, value: T): unknown {
+    const item = (value as Record<string, unknown>)[column.property];
+    return item === undefined || (column.always !== true && column.codec.isZero(item)) ? undefined : item;
   }
 
-  const write = (value: T): string => [...pieces(value)].join("");
-  return { zero: read({}), read, write, pieces, isZero: () => false };
+  function write(value: T): string {
+    let text = "";
+    for (const column of table) {
+      if ("kept" in column) {
+        text += keptText(column, value);
+        continue;
+      }
+      const item = present(column, value);
+      if (item !== undefined) text += `,"${column.key}":${column.codec.write(item)}`;
+    }
+    return `{${(text + unknownText(value)).slice(1)}}`;
+  }
+
+  /** As write, with the columns that know how in pieces. */
+  function* pieces(value: T): Generator<string> {
+    let text = "";
+    let start = "{";
+    for (const column of table) {
+      if ("kept" in column) {
+        text += keptText(column, value);
+        continue;
+      }
+      const item = present(column, value);
+      if (item === undefined) continue;
+      text += `,"${column.key}":`;
+      if (column.codec.pieces === undefined) {
+        text += column.codec.write(item);
+        continue;
+      }
+      yield start === "" ? text : start + text.slice(1);
+      yield* column.codec.pieces(item);
+      text = "";
+      start = "";
+    }
+    text += unknownText(value);
+    yield `${start === "" ? text : start + text.slice(1)}}`;
+  }
+
+  function unknownText({ unknown }: T): string {
+    if (unknown === undefined) return "";
+    const keys = Object.keys(unknown).filter((key) => !byKey.has(key.toLowerCase()));
+    return keys.map((key) => `,${goString(key)}:${goJson(unknown[key] ?? null)}`).join("");
+  }
+
+  const codec = { zero: read({}), read, write, isZero: () => false };
+  const hasLongColumn = table.some((column) => "codec" in column && column.codec.pieces !== undefined);
+  return hasLongColumn ? { ...codec, pieces } : codec;
+}
+
+function keptText({ kept, otherwise }: KeptColumn, { unknown }: Extensible): string {
+  const value = unknown?.[kept];
+  const text = value === undefined ? otherwise : goJson(value);
+  return text === undefined ? "" : `,"${kept}":${text}`;
 }
 
 function keyOf(column: Plain | KeptColumn): string {

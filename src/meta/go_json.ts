@@ -10,8 +10,12 @@ const ESCAPED: Readonly<Record<string, string>> = {
   "\u2029": "\\u2029",
 };
 
+/** Printable ASCII without quote, backslash and what Go escapes: nearly every string of a backup, and quick to write. */
+const PLAIN = /^[ !#-%'-;=?-[\]-~]*$/;
+
 /** A string literal: "<", ">", "&", U+2028 and U+2029 escaped, lone surrogates replaced by U+FFFD. */
 export function goString(text: string): string {
+  if (PLAIN.test(text)) return `"${text}"`;
   return JSON.stringify(text.toWellFormed()).replace(/[<>&\u2028\u2029]/g, (char) => ESCAPED[char] ?? char);
 }
 
