@@ -23,8 +23,7 @@ export interface DeleteEntry {
 /** DataType numbers of schemapb. */
 const INT64 = 5n;
 const VARCHAR = 21n;
-/** The JSON of int64 keys as Milvus writes it: read without a JSON parser, twenty times faster. */
-const INT64_ENTRY = /^\{"pk":(-?\d+),"ts":(\d+),"pkType":5\}$/;
+const DIGITS = /^\d+$/;
 const COMMA_ENTRY = /^(-?\d+),(\d+)$/;
 
 /** Every entry of a delta log, in its order. @throws SHORT_BODY, CHECKSUM_MISMATCH, UNSUPPORTED */
@@ -47,7 +46,7 @@ type Visit = (pk: PrimaryKey, timestamp: bigint) => void;
 function visitTwoColumns(file: ParquetFile, visit: Visit): void {
   const column = { position: 0 };
   const timestamps = file.int64Pages({ position: 1 });
-  let page = new BigInt64Array();
+  let page: BigInt64Array = new BigInt64Array();
   let row = 0;
   for (const keys of file.isInt64(column) ? file.int64Pages(column) : file.textPages(column)) {
     for (const pk of keys) {
@@ -66,17 +65,40 @@ function visitTwoColumns(file: ParquetFile, visit: Visit): void {
 }
 
 function visitEntry(text: string, visit: Visit): void {
-  const quick = INT64_ENTRY.exec(text) ?? COMMA_ENTRY.exec(text);
-  if (quick?.[1] !== undefined && quick[2] !== undefined) {
-    return visitChecked(BigInt(quick[1]), BigInt(quick[2]), visit);
+  if (visitPlainEntry(text, visit)) return;
+  const pair = COMMA_ENTRY.exec(text);
+  if (pair?.[1] !== undefined && pair[2] !== undefined) {
+    visitChecked(BigInt(pair[1]), BigInt(pair[2]), visit);
+    return;
   }
   const entry = decoding("delta log entry", () => parseJson(text));
   if (!isJsonObject(entry)) throw malformed("delta log entry is no JSON object");
   const { pk, ts, pkType } = entry;
   if (typeof ts !== "bigint") throw malformed("delta log entry has no timestamp");
-  if (typeof pk === "bigint" && pkType === INT64) return visitChecked(pk, ts, visit);
-  if (typeof pk === "string" && pkType === VARCHAR) return visitChecked(pk, ts, visit);
-  throw malformed(`delta log entry has a ${typeof pk} as key of type ${String(pkType)}`);
+  if ((typeof pk !== "bigint" || pkType !== INT64) && (typeof pk !== "string" || pkType !== VARCHAR)) {
+    throw malformed(`delta log entry has a ${typeof pk} as key of type ${String(pkType)}`);
+  }
+  visitChecked(pk, ts, visit);
+}
+
+/** Takes an entry without escapes apart, written as Milvus does: several times quicker than a JSON parser or a pattern. */
+function visitPlainEntry(text: string, visit: Visit): boolean {
+  const start = '{"pk":'.length;
+  const key = text.lastIndexOf(',"ts":');
+  const type = text.lastIndexOf(',"pkType":');
+  if (!text.startsWith('{"pk":') || key < start || type < key) return false;
+  const pk = text.slice(start, key);
+  const timestamp = text.slice(key + ',"ts":'.length, type);
+  if (!DIGITS.test(timestamp)) return false;
+  const end = text.slice(type + ',"pkType":'.length);
+  if (end === "5}" && DIGITS.test(pk.startsWith("-") ? pk.slice(1) : pk)) {
+    visitChecked(BigInt(pk), BigInt(timestamp), visit);
+    return true;
+  }
+  // A quote within the text would be escaped, so a text without backslashes is what it looks like.
+  if (end !== "21}" || !pk.startsWith('"') || pk.indexOf('"', 1) !== pk.length - 1 || pk.includes("\\")) return false;
+  visitChecked(pk.slice(1, -1), BigInt(timestamp), visit);
+  return true;
 }
 
 function visitChecked(pk: PrimaryKey, timestamp: bigint, visit: Visit): void {

@@ -145,7 +145,8 @@ async function addDeletes(set: DeleteSet, logs: readonly LogObject[], read: LogR
 
 async function rowChunks(segment: SegmentShape, column: KeyColumn, read: LogReader): Promise<RowChunk[]> {
   const keyLogs = await logsOf(segment, column.fieldId, read);
-  const timestampLogs = await logsOf(segment, TIMESTAMP_FIELD, read);
+  const together = segment.storageVersion >= 2n && (await firstHolds(keyLogs, TIMESTAMP_FIELD, read));
+  const timestampLogs = together ? keyLogs : await logsOf(segment, TIMESTAMP_FIELD, read);
   if (keyLogs.length !== timestampLogs.length) {
     throw new AppError(
       "DATA_MISSING",
@@ -169,13 +170,16 @@ async function logsOf(segment: SegmentShape, fieldId: bigint, read: LogReader): 
     .toSorted((a, b) => (a.fieldId < b.fieldId ? -1 : 1));
   for (const group of groups) {
     const logs = group.logs.toSorted((a, b) => compareLogIds(a.key, b.key));
-    const first = logs[0];
-    if (first === undefined) continue;
-    if (segment.storageVersion < 2n) return logs;
-    const content = await read(first);
-    if (await naming(first, () => holdsField(content, fieldId))) return logs;
+    if (segment.storageVersion < 2n || (await firstHolds(logs, fieldId, read))) return logs;
   }
   throw new AppError("DATA_MISSING", `segment ${segment.segmentId}: no insert log of field ${fieldId} in the backup`);
+}
+
+async function firstHolds(logs: readonly LogObject[], fieldId: bigint, read: LogReader): Promise<boolean> {
+  const [first] = logs;
+  if (first === undefined) return false;
+  const content = await read(first);
+  return naming(first, () => holdsField(content, fieldId));
 }
 
 function compareLogIds(a: string, b: string): number {

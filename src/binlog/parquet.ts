@@ -116,6 +116,10 @@ function topLevelColumns(schema: readonly SchemaElement[]): SchemaElement[] {
   const columns: SchemaElement[] = [];
   let open = 0;
   for (const element of schema.slice(1)) {
+    // What a damaged footer says may be of another type than the library declares.
+    if (![element.field_id ?? 0, element.num_children ?? 0].every(Number.isSafeInteger)) {
+      throw malformed("parquet schema has ids or counts that are no numbers");
+    }
     if (open === 0) columns.push(element);
     open = Math.max(0, open - 1) + (element.num_children ?? 0);
   }
