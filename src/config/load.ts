@@ -1,6 +1,5 @@
 /** Loads the configuration: --set over environment over file over default; every value knows its source. */
 
-import { readFile } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import { AppError } from "../base/errors.ts";
 import { buildConfig, buildEntries } from "./build.ts";
@@ -9,17 +8,16 @@ import type { LoadedConfig } from "./config.ts";
 import { type Environment, environmentReader } from "./environment.ts";
 import { type ConfigFile, findConfigFile } from "./find_file.ts";
 import { type Finder, Layers } from "./layers.ts";
-import { checkOverlap } from "./overlap.ts";
 import { type Overrides, parseOverrides } from "./overrides.ts";
 import { Problems } from "./problems.ts";
+import { readConfigFile, schemaVersion } from "./read_file.ts";
 import { Resolved } from "./resolved.ts";
-import { VERSION_KEY } from "./schema_v2.ts";
-import { checkSection } from "./storage_checks.ts";
 import { storageConfig } from "./storage_config.ts";
-import { type DriverOptions, resolveSection, type Section } from "./storage_section.ts";
+import type { DriverOptions, Section } from "./storage_section.ts";
+import { checkedSections } from "./storage_sections.ts";
 import { translateV1 } from "./translate_v1.ts";
 import { checkV2Keys, warnV1Keys, warnV1Variables } from "./unknown_keys.ts";
-import { type FlatFile, parseYamlFile } from "./yaml_file.ts";
+import type { FlatFile } from "./yaml_file.ts";
 
 export interface LoadConfigInput {
   /** `--config`: "" for no file, undefined for the usual places. */
@@ -55,13 +53,11 @@ export async function loadConfig(input: LoadConfigInput): Promise<LoadedConfig> 
     .list("plugins")
     .map((path) => resolve(file === undefined ? input.cwd : dirname(file.path), path));
   if (plugins.length > 0) await input.loadPlugins?.(plugins);
-  const sections = resolveSections(finder, input, problems);
+  const sections = checkedSections(finder, input, problems);
   checkKeys({ version, file: flat, overrides, problems, sections, env: input.env });
   checkValues(resolved, problems);
-  for (const section of sections) checkSection(section, problems);
-  const [milvus, backup] = sections;
-  if (milvus !== undefined && backup !== undefined) checkOverlap(milvus, backup, input.cwd, problems);
   problems.throwIfAny();
+  const [milvus, backup] = sections;
   if (milvus === undefined || backup === undefined) throw new AppError("BUG", "a storage section is missing");
   const threshold = resolved.int("transfer.multipartCopyThresholdMiB");
   return {
@@ -77,53 +73,12 @@ export async function loadConfig(input: LoadConfigInput): Promise<LoadedConfig> 
   };
 }
 
-async function readConfigFile(file: ConfigFile): Promise<FlatFile> {
-  let bytes: Uint8Array;
-  try {
-    bytes = await readFile(file.path);
-  } catch (cause) {
-    const code = cause instanceof Error && "code" in cause ? String(cause.code) : "unreadable";
-    throw new AppError(
-      "CONFIG_INVALID",
-      `configuration: ${file.shown} cannot be read (${code}); check its permissions`,
-      {
-        cause,
-      },
-    );
-  }
-  return parseYamlFile(bytes, file.shown);
-}
-
-/** A file without the key is v1: that is what the files of older releases look like. */
-function schemaVersion(flat: FlatFile, file: ConfigFile): "v1" | "v2" {
-  const raw = flat.get(VERSION_KEY.toLowerCase());
-  if (raw === undefined || raw.value.kind === "null") return "v1";
-  const { value } = raw.value.kind === "scalar" ? raw.value : { value: "" };
-  const version = typeof value === "string" ? value.toLowerCase() : "";
-  if (version === "v1" || version === "v2") return version;
-  const text = raw.value.kind === "scalar" ? JSON.stringify(raw.value.text) : "a list";
-  throw new AppError(
-    "CONFIG_INVALID",
-    `configuration: ${raw.origin.where} declares configVersion ${text}, want "v1" or "v2"; ` +
-      `is ${file.shown} a configuration of milvus-backup?`,
-  );
-}
-
 function translated(layers: Layers, problems: Problems, file: ConfigFile | undefined): Finder {
   problems.warn(
     `${file?.shown ?? "the configuration"} is a v1 configuration (no configVersion: v2) and was translated in memory; ` +
       "`milvus-backup config migrate` writes it as v2",
   );
   return translateV1(layers, problems);
-}
-
-/** Both sections, or only what could be resolved; without the Milvus section there is nothing to inherit from. */
-function resolveSections(finder: Finder, input: LoadConfigInput, problems: Problems): readonly Section[] {
-  const { driverOptions } = input;
-  const milvus = resolveSection({ side: "milvus", finder, driverOptions, problems });
-  if (milvus === undefined) return [];
-  const backup = resolveSection({ side: "backup", finder, driverOptions, problems, parent: milvus });
-  return backup === undefined ? [milvus] : [milvus, backup];
 }
 
 interface KeysInput {

@@ -26,6 +26,10 @@ export interface Raw {
 export interface Found {
   readonly value: Value;
   readonly origin: Origin;
+  /** For a backup value of v1 that was left out: where its sibling's value came from. */
+  readonly inheritedFrom?: Origin;
+  /** For a v1 value that could not be kept: what became of it, for a comment in the migrated file. */
+  readonly note?: string;
 }
 
 const BY_DEFAULT: Origin = { source: "default", name: "", where: "" };

@@ -42,7 +42,7 @@ export function translateV1(layers: Layers, problems: Problems): Finder {
 function checked(found: Found | undefined, spec: KeySpec, problems: Problems): Found | undefined {
   if (found === undefined || typeof found.value === "object") return found;
   const converted = convert({ kind: "scalar", value: found.value, text: String(found.value) }, spec);
-  if ("value" in converted) return { value: converted.value, origin: found.origin };
+  if ("value" in converted) return { ...found, value: converted.value };
   problems.addFor(spec.key, found, converted.problem);
   return undefined;
 }
@@ -55,7 +55,9 @@ function readV1(layers: Layers): Map<string, Found> {
     const found = isEndpoints ? layers.findText(spec, lookup) : layers.find(spec, lookup);
     const sibling = siblingOf(spec.key);
     const inherited = sibling === undefined ? undefined : values.get(sibling);
-    values.set(spec.key, found ?? defaulted(inherited?.value ?? spec.default));
+    if (found !== undefined) values.set(spec.key, found);
+    else if (inherited === undefined) values.set(spec.key, defaulted(spec.default));
+    else values.set(spec.key, { ...defaulted(inherited.value), inheritedFrom: inherited.origin });
   }
   // An unset backup root is Milvus' own, be it the default "files"; only an empty one gives way to "backup".
   const root = get(values, "minio.backupRootPath");
@@ -81,7 +83,7 @@ function tlsMode(values: V1Values, problems: Problems): Found {
     case 2:
       if (hasCertificate) return map(mode, () => "mutual");
       problems.warn("milvus.tlsMode: 2 without mtlsCertPath and mtlsKeyPath is used as 1 (server TLS)");
-      return map(mode, () => "server");
+      return { ...map(mode, () => "server"), note: "v1 had 2 (mutual) without mtlsCertPath and mtlsKeyPath" };
     default:
       problems.warn(`milvus.tlsMode: ${String(mode.value)} is not 0, 1 or 2; used as 0 (no TLS)`);
       return map(mode, () => "disabled");
@@ -148,7 +150,7 @@ function get(values: V1Values, key: string): Found {
 }
 
 function map(found: Found, change: (value: Value) => Value): Found {
-  return { value: change(found.value), origin: found.origin };
+  return { ...found, value: change(found.value) };
 }
 
 function upper(name: string): string {

@@ -76,15 +76,21 @@ export function warnV1Keys(input: UnknownKeysInput): void {
 
 /** Environment variables of v1 do nothing beside a v2 file; say so, since they used to. */
 export function warnV1Variables(env: Environment, problems: Problems): void {
+  for (const [variable, instead] of v1Variables(env)) {
+    problems.warn(`environment variable ${variable} belongs to v1 configurations, ignored; use ${instead}`);
+  }
+}
+
+/** The variables of v1 alone that are set, each with what v2 has instead of it. */
+export function v1Variables(env: Environment): readonly (readonly [variable: string, instead: string])[] {
   const current = new Set(V2_KEYS.flatMap((spec) => spec.env ?? []));
-  for (const spec of V1_KEYS) {
+  return V1_KEYS.flatMap((spec) => {
     const value = spec.env === undefined ? undefined : env[spec.env];
     // Kubernetes puts MILVUS_PORT=tcp://... into every pod; nobody meant that one.
-    if (spec.env === undefined || value === undefined || current.has(spec.env) || value.startsWith("tcp://")) continue;
+    if (spec.env === undefined || value === undefined || current.has(spec.env) || value.startsWith("tcp://")) return [];
     const variable = V2_KEYS.find((it) => it.key === spec.v2)?.env;
-    const instead = variable === undefined ? `the key ${spec.v2}` : `the variable ${variable}`;
-    problems.warn(`environment variable ${spec.env} belongs to v1 configurations, ignored; use ${instead}`);
-  }
+    return [[spec.env, variable === undefined ? `the key ${spec.v2}` : `the variable ${variable}`] as const];
+  });
 }
 
 function unknownV2(key: string, known: readonly string[], hasValue: boolean, mayQuote = true): string {

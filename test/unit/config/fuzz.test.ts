@@ -101,7 +101,7 @@ function document(pick: (below: number) => number): string {
 
 test("any text gives a configuration or CONFIG_INVALID", async () => {
   const outcomes = { loaded: 0, refused: 0 };
-  for (let seed = 1; seed <= 3000; seed += 1) {
+  for (let seed = 1; seed <= 1200; seed += 1) {
     const pick = random(seed);
     const yaml = document(pick);
     const set = pick(3) === 0 ? [`${KEYS[pick(KEYS.length)]}=${VALUES[pick(VALUES.length)]}`] : [];
@@ -115,6 +115,6 @@ test("any text gives a configuration or CONFIG_INVALID", async () => {
     }
   }
   // Both ways must have been tried, or the generator makes nothing worth testing.
-  expect(outcomes.loaded).toBeGreaterThan(100);
-  expect(outcomes.refused).toBeGreaterThan(1000);
+  expect(outcomes.loaded).toBeGreaterThan(40);
+  expect(outcomes.refused).toBeGreaterThan(400);
 }, 60_000);
