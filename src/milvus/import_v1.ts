@@ -63,8 +63,8 @@ export function createGrpcImporter(channel: GrpcChannel): Importer {
           percent: phase === "completed" ? 100 : Number.isFinite(percent) ? percent : 0,
           state: channel.proto.enumName("milvus.proto.common.ImportState", answer.state),
           reason: info("failed_reason"),
-          // 2.4 and 2.5 never fill it.
-          ...(answer.row_count === "0" ? {} : { rows: BigInt(answer.row_count) }),
+          // With the deltas applied; seen on 2.2 to 2.6. A job whose directory is missing completes with 0.
+          rows: BigInt(answer.row_count),
         };
       } catch (cause) {
         if (!UNKNOWN_JOB.test(serverReason(cause))) throw cause;
