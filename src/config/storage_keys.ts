@@ -29,10 +29,14 @@ export const INHERITED_NAMES: readonly string[] = [
 const port = { min: 1, max: 65535 } as const;
 
 function names(side: Side): readonly KeySpec[] {
-  const who = side === "milvus" ? "Milvus" : "backups";
   const env = (name: string): string => storageVariable(side, name);
   return [
-    text("provider", "Provider", "minio", `Storage service of ${who}: local, minio, s3, aws, ... or a plugin driver`),
+    text(
+      "provider",
+      "Provider",
+      "minio",
+      "Storage service: local, minio, s3, aws, gcp, aliyun, tencent, hwc or a plugin driver",
+    ),
     text("address", "Address", "localhost", "Host of the service, without scheme and port"),
     integer("port", "Port", 9000, "Port of the service", port),
     text("region", "Region", "", "Region of the bucket"),
