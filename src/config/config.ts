@@ -54,7 +54,7 @@ export interface Config {
     readonly verify: "digest" | "read-back" | "size";
   };
   readonly zillizCloud: { readonly endpoint: string; readonly apiKey: Secret };
-  /** Plugin driver files; relative ones are taken from the configuration file's folder. */
+  /** Plugin driver files, absolute; relative ones were taken from the configuration file's folder. */
   readonly plugins: readonly string[];
 }
 
