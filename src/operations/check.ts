@@ -3,7 +3,7 @@
  * one Milvus writes to. Reads only on the Milvus side; on the backup side its probe objects are removed again.
  */
 
-import { AppError, throwIfAborted, toAppError } from "../base/errors.ts";
+import { AppError, throwIfAborted, toAppError, withContext } from "../base/errors.ts";
 import type { MilvusGateway } from "../milvus/gateway.ts";
 import type { StorageDriver } from "../storage/driver.ts";
 import { probeDriver } from "../storage/probe.ts";
@@ -117,7 +117,7 @@ async function probe(
   const wrong = report.steps.find((step) => !step.ok);
   if (wrong !== undefined) {
     await root[Symbol.asyncDispose]();
-    throw wrong.error ?? new Error(`${wrong.step}: ${wrong.message ?? "failed"}`);
+    throw withContext(wrong.error, `${wrong.step}`);
   }
   const did = report.steps.map((step) => step.step).join(", ");
   return { value: root, message: `${root.location} (${did})` };

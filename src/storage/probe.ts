@@ -26,6 +26,8 @@ export interface ProbeStep {
   readonly ms: number;
   /** Why it failed, or what was found; without credentials. */
   readonly message?: string;
+  /** What a failed step threw, for its code. */
+  readonly error?: AppError;
 }
 
 export interface ProbeReport {
@@ -63,16 +65,25 @@ export async function probeDriver(driver: StorageDriver, options: ProbeOptions):
   const step = async (name: ProbeStepName, work: () => Promise<string | undefined>): Promise<boolean> => {
     const started = options.now().getTime();
     let message: string | undefined;
-    let ok = true;
+    let error: AppError | undefined;
     try {
       message = await work();
-    } catch (error) {
-      if (options.signal.aborted) throw error;
-      ok = false;
-      message = limit.aborted ? `the probe was not done after ${timeoutMs} ms` : toAppError(error).message;
+    } catch (cause) {
+      if (options.signal.aborted) throw cause;
+      error = limit.aborted
+        ? new AppError("UNAVAILABLE", `the probe was not done after ${timeoutMs} ms`, { cause })
+        : toAppError(cause);
+      message = error.message;
     }
+    const ok = error === undefined;
     const ms = Math.max(0, options.now().getTime() - started);
-    steps.push({ step: name, ok, ms, ...(message === undefined ? {} : { message }) });
+    steps.push({
+      step: name,
+      ok,
+      ms,
+      ...(message === undefined ? {} : { message }),
+      ...(error === undefined ? {} : { error }),
+    });
     return ok;
   };
   await probeReading(driver, { ...options, signal }, step);
