@@ -120,7 +120,8 @@ async function send(base: URL, path: string, request: object, options: SendOptio
     const late = timeout.aborted;
     const reason = late ? `no answer within ${timeoutMs / 1000} s` : reasonOf(cause);
     throw new AppError("UNAVAILABLE", `cannot reach ${target}: ${reason}; check ${options.key}`, {
-      cause,
+      // Bun's own error carries the address with everything in it.
+      cause: new Error(reason),
       retriable: !late,
       details: { reason, refused: isRefusal(cause) ? 1 : 0 },
     });
