@@ -3,7 +3,7 @@
  * silently short would become a backup that is silently short.
  */
 
-import { AppError } from "../../src/base/errors.ts";
+import { AppError, throwIfAborted } from "../../src/base/errors.ts";
 import type { CallOptions, ListOptions, ObjectInfo } from "../../src/storage/driver.ts";
 import { decodeListed } from "./encode.ts";
 import { lengthOf, unquote } from "./headers.ts";
@@ -21,6 +21,7 @@ export async function* listObjects(root: Root, prefix: string, options: ListOpti
       // Seen here or at the end of the page before: some services repeat entries where pages meet.
       if (names.has(native) || before.has(native)) continue;
       names.add(native);
+      throwIfAborted(options.signal);
       if (!native.endsWith("/")) yield infoOf(root, native, entry);
     }
     before = names;
@@ -29,7 +30,7 @@ export async function* listObjects(root: Root, prefix: string, options: ListOpti
 
 /** First path parts below `prefix`, without "/". A lone directory marker counts, as the service does not tell it apart. */
 export async function* listDirectories(root: Root, prefix: string, options: CallOptions): AsyncGenerator<string> {
-  const start = root.nativeKey(prefix).length;
+  const start = root.nativePrefix(prefix).length;
   let before = new Set<string>();
   for await (const page of pages(root, prefix, { ...options, delimiter: "/" })) {
     const names = new Set<string>();
@@ -38,6 +39,7 @@ export async function* listDirectories(root: Root, prefix: string, options: Call
       const native = nameOf(childText(entry, "Prefix"), encoded);
       if (names.has(native) || before.has(native)) continue;
       names.add(native);
+      throwIfAborted(options.signal);
       yield native.slice(start, native.endsWith("/") ? -1 : undefined);
     }
     before = names;
@@ -49,7 +51,7 @@ async function* pages(
   prefix: string,
   options: ListOptions & { readonly delimiter: string },
 ): AsyncGenerator<XmlElement> {
-  const nativePrefix = root.nativeKey(prefix);
+  const nativePrefix = root.nativePrefix(prefix);
   let token: string | undefined;
   do {
     const page = await fetchPage(root, nativePrefix, { ...options, token });

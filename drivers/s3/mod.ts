@@ -58,7 +58,7 @@ async function openS3(options: OptionValues, context: DriverContext): Promise<St
       }
       return copyObject(root, { root: other, info: from }, to, call);
     },
-    nativePath: (key) => (key === "" ? rootPrefix.slice(0, -1) : root.nativeKey(key)),
+    nativePath: (key) => (key === "" ? rootPrefix.slice(0, -1) : root.nativePrefix(key)),
     [Symbol.asyncDispose]: () => root.control.close(),
   };
   roots.set(driver, root);

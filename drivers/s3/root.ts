@@ -17,8 +17,10 @@ export interface Root {
   readonly check: WireCheckChoice;
   readonly budget: ByteBudget;
   readonly log: Logger;
-  /** Below the root path -> in the bucket. */
+  /** Below the root path -> in the bucket. @throws INVALID_KEY for what no key can be, whatever its type says */
   nativeKey(key: string): string;
+  /** The same for the prefix of a listing, "" or ending with "/". */
+  nativePrefix(prefix: string): string;
   /** In the bucket -> below the root path. @throws INVALID_KEY */
   relative(nativeKey: string): ObjectKey;
 }
@@ -38,7 +40,8 @@ export function createRoot(settings: Settings, log: Logger): Root {
     check: new WireCheckChoice(settings.wireCheck, settings.wireCheckMayWeaken, log),
     budget: new ByteBudget(PARTS_IN_MEMORY * settings.partBytes),
     log,
-    nativeKey: (key) => `${rootPrefix}${key}`,
+    nativeKey: (key) => `${rootPrefix}${objectKey(key)}`,
+    nativePrefix: (prefix) => `${rootPrefix}${prefix}`,
     relative: (nativeKey) => (rootPrefix === "" ? objectKey(nativeKey) : relativeKey(nativeKey, rootPrefix)),
   };
 }
