@@ -32,6 +32,13 @@ export function createRuntime(input: RuntimeInput): Runtime {
     signal,
     now,
     openSession: (options) => openSession(input, options),
+    migrateConfig: async (file) => {
+      const { migrateConfig } = await import("./config/migrate.ts");
+      const log = createLogger({ level: "warn", write: input.writeLog, now });
+      const registry = await registryOf(input, [], log);
+      const { env, cwd, executableDir } = input;
+      return await migrateConfig({ file, env, cwd, executableDir, driverOptions: (name) => optionsOf(registry, name) });
+    },
     drivers: async (plugins) => {
       const registry = await registryOf(input, plugins, createLogger({ level: "warn", write: input.writeLog, now }));
       return registry.definitions();

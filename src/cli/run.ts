@@ -6,6 +6,7 @@ import { nearestName } from "../base/nearest.ts";
 import { type FlagTable, normalizeArguments } from "./arguments.ts";
 import { EXIT_STATUS_HELP } from "./base_command.ts";
 import { CheckCommand } from "./commands/check.ts";
+import { ConfigMigrateCommand } from "./commands/config_migrate.ts";
 import { ConfigShowCommand } from "./commands/config_show.ts";
 import { CreateCommand } from "./commands/create.ts";
 import { DeleteCommand } from "./commands/delete.ts";
@@ -20,6 +21,7 @@ import { View } from "./view.ts";
 
 const COMMANDS: readonly CommandClass<CliContext>[] = [
   CheckCommand,
+  ConfigMigrateCommand,
   ConfigShowCommand,
   CreateCommand,
   DeleteCommand,

@@ -3,6 +3,7 @@
 import type { BaseContext } from "clipanion";
 import type { Logger } from "../base/log.ts";
 import type { LoadedConfig } from "../config/config.ts";
+import type { MigratedConfig } from "../config/migrate.ts";
 import type { BackupRepository } from "../meta/repository.ts";
 import type { MilvusGateway } from "../milvus/gateway.ts";
 import type { CaseResult } from "../storage/conformance/run.ts";
@@ -39,6 +40,8 @@ export interface Runtime {
   readonly now: () => Date;
   /** Reads the configuration and loads its plugins. @throws CONFIG_INVALID, PLUGIN_INVALID */
   openSession(options: ConfigOptions): Promise<Session>;
+  /** A v1 file (`--config`, or the usual places) as a v2 document. @throws CONFIG_INVALID */
+  migrateConfig(file: string | undefined): Promise<MigratedConfig>;
   /** Built-in drivers and those of the given plugin files; no configuration is read. */
   drivers(plugins: readonly string[]): Promise<readonly DriverDefinition[]>;
   /** Runs the driver conformance cases against the configured backup root. */
