@@ -7,7 +7,7 @@ import { AppError, throwIfAborted, toAppError, withContext } from "../base/error
 import type { MilvusGateway } from "../milvus/gateway.ts";
 import type { StorageDriver } from "../storage/driver.ts";
 import { probeDriver } from "../storage/probe.ts";
-import { isDirectPossible } from "../transfer/direct_copy.ts";
+import { goesDirect } from "../transfer/direct_copy.ts";
 import type { TransferMode } from "../transfer/plan.ts";
 import type { OperationContext } from "./context.ts";
 import { type DeclaredSegment, requireSegmentInRoot } from "./root_path.ts";
@@ -174,7 +174,7 @@ function describeTransfer(
   backup: StorageDriver | undefined,
 ): Outcome<never> {
   if (source === undefined || backup === undefined) return { state: "skipped", message: "needs both root paths" };
-  const direct = context.transferMode !== "streaming" && isDirectPossible({ from: source, to: backup });
+  const direct = goesDirect({ from: source, to: backup, mode: context.transferMode });
   if (!direct && context.transferMode === "direct") {
     throw new AppError(
       "CONFIG_INVALID",

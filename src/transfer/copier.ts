@@ -1,7 +1,7 @@
 /** Copies one object: chooses the route, transfers, proves; or leaves nothing. */
 
 import { AppError, abortError, toAppError, withContext } from "../base/errors.ts";
-import { copyDirect, isDirectPossible } from "./direct_copy.ts";
+import { copyDirect, goesDirect } from "./direct_copy.ts";
 import type { CopyOptions, CopyPlan, CopyResult, CopyTask } from "./plan.ts";
 import { copyStreaming } from "./streaming_copy.ts";
 
@@ -19,8 +19,8 @@ const directStates = new WeakMap<object, DirectState>();
 /**
  * Copies `task.source` of `plan.from` to `task.targetKey` of `plan.to` and proves it as `options.verify` asks.
  *
- * Route: by the service itself when the mode is not "streaming", both roots have one backend id and the target can
- * `copyFrom`; else through this program. In mode "auto" a service that refuses at run time (UNSUPPORTED, ACCESS_DENIED)
+ * Route: by the service itself when both roots have one backend id, the target can `copyFrom`, and (in mode "auto") its
+ * service guards its bytes; else through this program. In mode "auto" a service that refuses at run time (UNSUPPORTED, ACCESS_DENIED)
  * is answered by streaming, with one DIRECT_COPY_REFUSED warning for each plan object.
  *
  * A failure leaves nothing that looks like success: what was stored is removed, also when the signal has fired. Only a
@@ -52,9 +52,8 @@ export async function copyObject(
 
 /** @throws UNSUPPORTED when the mode demands what the roots cannot do */
 function mayGoDirect(plan: Pick<CopyPlan, "from" | "to" | "mode">): boolean {
-  if (plan.mode === "streaming") return false;
-  if (isDirectPossible(plan)) return plan.mode === "direct" || stateOf(plan).refusals < REFUSALS_ENOUGH;
-  if (plan.mode === "auto") return false;
+  if (goesDirect(plan)) return plan.mode === "direct" || stateOf(plan).refusals < REFUSALS_ENOUGH;
+  if (plan.mode !== "direct") return false;
   throw new AppError(
     "UNSUPPORTED",
     `direct copy from ${plan.from.location} (${plan.from.backendId}) to ${plan.to.location} (${plan.to.backendId}) is not possible: ` +

@@ -22,6 +22,15 @@ export function isDirectPossible({ from, to }: Roots): boolean {
 }
 
 /**
+ * Whether a plan lets the service copy. In mode "auto" only where the service guards its bytes and can vouch for them: a
+ * plain disk cannot, so copies between local roots stream through a hash and the manifest gets a digest of each object.
+ */
+export function goesDirect({ from, to, mode }: Pick<CopyPlan, "from" | "to" | "mode">): boolean {
+  if (mode === "streaming" || !isDirectPossible({ from, to })) return false;
+  return mode === "direct" || to.capabilities.durableChecksums;
+}
+
+/**
  * @param onRefused called with the service's UNSUPPORTED or ACCESS_DENIED instead of throwing it
  * @returns undefined when the service refused
  */
