@@ -6,9 +6,10 @@
 import type { S3Client, S3ClientConfig } from "@aws-sdk/client-s3";
 import { abortError, isAppError } from "../../src/base/errors.ts";
 import type { CredentialSource, ExpiringCredentials } from "./credentials.ts";
-import { type Attempt, refusalError } from "./errors.ts";
+import { type Attempt, readRefusal, refusalError } from "./errors.ts";
 import { networkError } from "./network_errors.ts";
 import type { Settings } from "./options.ts";
+import { hideCredentials } from "./sign.ts";
 
 type Sdk = typeof import("@aws-sdk/client-s3");
 
@@ -36,7 +37,10 @@ export class Control {
       return await work(sdk, client);
     } catch (error) {
       if (signal.aborted) throw abortError(signal);
-      throw translate(attempt, error);
+      const credentials = await this.#credentials?.();
+      throw translate(attempt, error, (text) =>
+        credentials === undefined ? text : hideCredentials(text, credentials),
+      );
     }
   }
 
@@ -89,19 +93,29 @@ export class Control {
   }
 }
 
-/** SDK errors carry the S3 code as their name and the status beside it. */
-function translate(attempt: Attempt, thrown: unknown): Error {
-  if (isAppError(thrown) || typeof thrown !== "object" || thrown === null) return networkError(attempt, thrown);
-  const metadata = "$metadata" in thrown ? thrown.$metadata : undefined;
-  const status =
-    typeof metadata === "object" && metadata !== null && "httpStatusCode" in metadata
-      ? metadata.httpStatusCode
-      : undefined;
+/** SDK errors carry the S3 code as their name, the status beside it, and the body only where that was no XML. */
+function translate(attempt: Attempt, thrown: unknown, hide: (text: string) => string): Error {
+  if (isAppError(thrown)) return thrown;
+  const status = field(field(thrown, "$metadata"), "httpStatusCode");
   if (typeof status !== "number") return networkError(attempt, thrown);
-  const name = "name" in thrown && typeof thrown.name === "string" ? thrown.name : undefined;
-  const message = "message" in thrown && typeof thrown.message === "string" ? thrown.message : undefined;
-  // "UnknownError" and "Error" are the SDK's own words for an answer without a readable body.
-  const code = name === undefined || /^(?:UnknownError|Error|\d+)$/.test(name) ? undefined : name;
   // The SDK's error is not kept as the cause: it carries the request it was made for, with its signature.
-  return refusalError(attempt, { status, code, message });
+  const body = field(thrown, "$responseBodyText");
+  const region = field(field(field(thrown, "$response"), "headers"), "x-amz-bucket-region");
+  const found = typeof region === "string" ? region : undefined;
+  if (typeof body === "string") return refusalError(attempt, readRefusal(status, hide(body), found));
+  const name = field(thrown, "name");
+  const message = field(thrown, "message");
+  return refusalError(attempt, {
+    status,
+    // "UnknownError", "Error" and a bare number are the SDK's own words for an answer without a code.
+    code: typeof name === "string" && !/^(?:UnknownError|Error|\d+)$/.test(name) ? name : undefined,
+    message: typeof message === "string" ? hide(message) : undefined,
+    region: found,
+  });
+}
+
+function field(from: unknown, name: string): unknown {
+  return typeof from === "object" && from !== null && name in from
+    ? (from as Record<string, unknown>)[name]
+    : undefined;
 }

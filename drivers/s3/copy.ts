@@ -4,7 +4,6 @@ import { AppError, throwIfAborted } from "../../src/base/errors.ts";
 import { forEachConcurrent } from "../../src/base/pool.ts";
 import type { CallOptions, ObjectInfo, ObjectKey } from "../../src/storage/driver.ts";
 import { encodeKey } from "./encode.ts";
-import { readRefusal, refusalError } from "./errors.ts";
 import { checksumHex, lengthOf, unquote } from "./headers.ts";
 import type { Call } from "./http.ts";
 import { abandonUpload, beginUpload, completeUpload, partSizes, type Upload, type UploadedPart } from "./multipart.ts";
@@ -172,10 +171,11 @@ async function copyResult(root: Root, call: Call, expected: string): Promise<Xml
   }
   if (result.name === expected) return result;
   if (result.name === "Error") {
-    throw refusalError(
-      root.http.attempt("copy", call.key),
-      readRefusal(reply.status, body, reply.header("x-amz-bucket-region")),
-    );
+    throw root.http.refused(root.http.attempt("copy", call.key), {
+      status: reply.status,
+      body,
+      region: reply.header("x-amz-bucket-region"),
+    });
   }
   throw new AppError("UNAVAILABLE", `the answer to copy ${call.key} is a ${result.name}`);
 }

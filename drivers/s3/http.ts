@@ -3,13 +3,13 @@
  * AWS SDK costs several times the CPU (bench/s3_requests.ts has the figures).
  */
 
-import { throwIfAborted } from "../../src/base/errors.ts";
+import { type AppError, throwIfAborted } from "../../src/base/errors.ts";
 import type { CredentialSource } from "./credentials.ts";
 import { encodeQuery } from "./encode.ts";
 import { type Attempt, type Operation, readRefusal, refusalError } from "./errors.ts";
 import type { Settings } from "./options.ts";
 import { Reply, Watch } from "./reply.ts";
-import { Signer } from "./sign.ts";
+import { type Credentials, hideCredentials, Signer } from "./sign.ts";
 
 export interface Call {
   readonly operation: Operation;
@@ -34,6 +34,7 @@ export class Http {
   readonly #settings: Settings;
   readonly #credentials: CredentialSource;
   readonly #signer: Signer;
+  #lastUsed: Credentials | undefined;
   readonly #tls: { readonly tls?: Settings["tls"] };
 
   constructor(settings: Settings, credentials: CredentialSource) {
@@ -50,6 +51,7 @@ export class Http {
     const attempt = this.attempt(call.operation, call.target ?? call.key);
     const known = this.#credentials();
     const credentials = known instanceof Promise ? await known : known;
+    this.#lastUsed = credentials;
     const path = endpoint.pathOf(call.key);
     const query = call.query === undefined ? "" : encodeQuery(call.query);
     const headers = this.#signer.sign(
@@ -73,11 +75,24 @@ export class Http {
       watch.relax(timeoutMs);
       if (response.status >= 200 && response.status < 300) return new Reply(response, watch, call.method);
       const body = call.method === "HEAD" ? "" : await response.text();
-      throw refusalError(attempt, readRefusal(response.status, body, response.headers.get("x-amz-bucket-region")));
+      throw this.refused(attempt, {
+        status: response.status,
+        body,
+        region: response.headers.get("x-amz-bucket-region") ?? undefined,
+      });
     } catch (error) {
       watch.end();
       throw watch.explain(error);
     }
+  }
+
+  /** The error for a refusal's body, whatever of the request that body repeats. */
+  refused(
+    attempt: Attempt,
+    answer: { readonly status: number; readonly body: string; readonly region: string | undefined },
+  ): AppError {
+    const body = this.#lastUsed === undefined ? answer.body : hideCredentials(answer.body, this.#lastUsed);
+    return refusalError(attempt, readRefusal(answer.status, body, answer.region));
   }
 
   attempt(operation: Operation, target: string): Attempt {

@@ -10,6 +10,14 @@ export interface Credentials {
   readonly sessionToken?: string;
 }
 
+/** Text of the other side, which may echo what it was sent, without what must not be shown. */
+export function hideCredentials(text: string, credentials: Credentials): string {
+  const hidden = text
+    .replace(/Signature=[0-9a-fA-F]+/g, "Signature=***")
+    .replaceAll(credentials.secretAccessKey, "***");
+  return credentials.sessionToken === undefined ? hidden : hidden.replaceAll(credentials.sessionToken, "***");
+}
+
 export interface Signable {
   readonly method: string;
   /** With port where it is not the scheme's own. */
