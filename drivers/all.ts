@@ -3,5 +3,6 @@
 import type { DriverDefinition } from "../src/storage/driver.ts";
 import { definition as local } from "./local/mod.ts";
 import { definition as memory } from "./memory/mod.ts";
+import { definition as s3 } from "./s3/mod.ts";
 
-export const builtinDrivers: readonly DriverDefinition[] = [local, memory];
+export const builtinDrivers: readonly DriverDefinition[] = [s3, local, memory];
