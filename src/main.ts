@@ -1,11 +1,8 @@
 /** Composition root: the one place that knows everything. Commands get what they need through the Runtime. */
 
 import { dirname } from "node:path";
-import { builtinDrivers } from "../drivers/all.ts";
 import { AppError, exitStatus } from "./base/errors.ts";
-import { runCli } from "./cli/run.ts";
 import type { ToolVersion } from "./cli/runtime.ts";
-import { createRuntime } from "./runtime.ts";
 
 /** Set by scripts/build.ts. */
 declare const BUILD_VERSION: string | undefined;
@@ -21,6 +18,16 @@ const tool: ToolVersion = {
 };
 
 process.exitCode = UNFINISHED_STATUS;
+// Scripts ask for the version often; it needs nothing of what follows.
+if (process.argv[2] === "--version") {
+  process.stdout.write(`milvus-backup ${tool.version} (${tool.commit})\n`);
+  process.exit(0);
+}
+const [{ runCli }, { createRuntime }, { builtinDrivers }] = await Promise.all([
+  import("./cli/run.ts"),
+  import("./runtime.ts"),
+  import("../drivers/all.ts"),
+]);
 const stop = new AbortController();
 let received: NodeJS.Signals | undefined;
 const statusOf = (signal: NodeJS.Signals): number =>
