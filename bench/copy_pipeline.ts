@@ -4,6 +4,7 @@
  * "service at once" is test/support/s3_null_server.ts, which shows the cost that a real service's slowness hides.
  */
 
+import { readFile } from "node:fs/promises";
 import { definition } from "../drivers/s3/mod.ts";
 import { silentLogger } from "../src/base/log.ts";
 import { mapConcurrent, Semaphore } from "../src/base/pool.ts";
@@ -74,8 +75,8 @@ async function runJob(job: Job): Promise<void> {
 
 /** Of this process alone: on Linux getrusage counts what its parent had used before it was started. */
 async function peakRssMiB(): Promise<number> {
-  const status = Bun.file("/proc/self/status");
-  const highWater = (await status.exists()) ? /^VmHWM:\s+(\d+) kB$/m.exec(await status.text())?.[1] : undefined;
+  const status = await readFile("/proc/self/status", "utf8").catch(() => "");
+  const highWater = /^VmHWM:\s+(\d+) kB$/m.exec(status)?.[1];
   return Number(highWater ?? process.resourceUsage().maxRSS) / 1024;
 }
 
