@@ -9,7 +9,9 @@ export type Feature =
   | "functionRuntimeCheck"
   | "flushAll"
   | "importV2"
-  | "addField";
+  | "addField"
+  /** A flush also stores deletes of rows that were stored before. */
+  | "flushDeletes";
 
 export type ServerVersion = readonly [major: number, minor: number, patch: number];
 
@@ -23,6 +25,7 @@ const SINCE: Readonly<Record<Exclude<Feature, "databases">, ServerVersion>> = {
   flushAll: [2, 6, 11],
   importV2: [2, 4, 0],
   addField: [2, 6, 0],
+  flushDeletes: [2, 3, 0],
 };
 
 /** A build of a release line without a patch number is taken for that line's newest. */
@@ -63,7 +66,8 @@ export function parseServerVersion(...texts: readonly string[]): ServerVersion |
  * asking.
  */
 export function featuresOf(version: ServerVersion | undefined): ReadonlySet<Feature> {
-  if (version === undefined) return new Set();
+  // Not optional for any release line that still gets unversioned builds.
+  if (version === undefined) return new Set(["flushDeletes"]);
   return new Set(
     Object.entries(SINCE)
       .filter(([, since]) => !isOlder(version, since))

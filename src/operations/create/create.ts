@@ -54,6 +54,15 @@ export async function createBackup(context: MilvusContext, request: CreateBackup
         "if compaction removes objects while they are copied, the backup fails and must be repeated",
     });
   }
+  if (!milvus.server.supports("flushDeletes")) {
+    progress.report({
+      type: "warning",
+      code: "RECENT_DELETES",
+      message:
+        `Milvus ${milvus.server.version} keeps deletes of stored rows in memory, also when it is told to flush: ` +
+        "rows deleted in the last minutes may be in the backup",
+    });
+  }
   const databases = await describeDatabases(context, selected.databases);
   const backups = await backupCollections(context, request, {
     directory: draft.directory,
