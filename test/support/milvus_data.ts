@@ -52,6 +52,8 @@ export class DataMaker {
     this.#client ??= new MilvusClient({
       address: `${host}:${port}`,
       telemetry: { enabled: false },
+      // Under a test runner it would print every row.
+      logLevel: "error",
       ...(auth ? { username: "root", password: "Milvus" } : {}),
     });
     await this.#client.connectPromise;

@@ -4,6 +4,8 @@ import { join, resolve } from "node:path";
 import { REPOSITORY } from "./parts.ts";
 
 export interface RunCliOptions {
+  /** Another program than the built executable: its copy in a user's folder, or a shell that runs that. */
+  readonly executable?: string;
   readonly cwd?: string;
   /** Added to a bare environment (PATH, HOME, TMPDIR): nothing of the developer's own settings reaches the executable. */
   readonly env?: Readonly<Record<string, string>>;
@@ -65,7 +67,7 @@ export async function runCli(args: readonly string[], options: RunCliOptions = {
 /** Starts the compiled executable and hands over the process. */
 export function startCli(args: readonly string[], options: RunCliOptions = {}): CliProcess {
   const { PATH = "", HOME = "", TMPDIR } = process.env;
-  const child = spawn(executablePath(), [...args], {
+  const child = spawn(options.executable ?? executablePath(), [...args], {
     cwd: options.cwd,
     env: { PATH, HOME, ...(TMPDIR ? { TMPDIR } : {}), ...options.env },
     stdio: ["pipe", "pipe", "pipe"],
