@@ -39,7 +39,7 @@ export async function copyObject(
 ): Promise<CopyResult> {
   try {
     const direct = mayGoDirect(plan) ? await tryDirect(plan, task, options) : undefined;
-    return direct ?? (await copyStreaming(plan, task, options));
+    return forTheRecord(plan, direct ?? (await copyStreaming(plan, task, options)));
   } catch (error) {
     if (options.signal.aborted) throw abortError(options.signal);
     throw withContext(error, `${task.label}: copy of ${task.source.key}`, {
@@ -48,6 +48,13 @@ export async function copyObject(
       target: task.targetKey,
     });
   }
+}
+
+/** A plain disk's ETag tells when a file was written, not what is in it; it would only make equal backups differ. */
+function forTheRecord({ to }: Pick<CopyPlan, "to">, result: CopyResult): CopyResult {
+  if (to.capabilities.durableChecksums || result.target.etag === undefined) return result;
+  const { etag: _, ...target } = result.target;
+  return { ...result, target };
 }
 
 /** @throws UNSUPPORTED when the mode demands what the roots cannot do */

@@ -51,6 +51,7 @@ export type CopyVia = "direct" | "streaming" | "resumed";
 
 export interface CopyResult {
   readonly task: CopyTask;
+  /** As the target's driver gave it; without its ETag where nothing guards the bytes (`durableChecksums`). */
   readonly target: ObjectInfo;
   readonly via: CopyVia;
   readonly evidence: Evidence;

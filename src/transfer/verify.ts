@@ -13,7 +13,7 @@ import type { ProgressReporter } from "./progress.ts";
 
 /**
  * list  one listing of each prefix: presence, size, and ETag or service checksum as recorded. An object whose ETag is
- *       another one is read, because a carried backup has new ETags and the same content
+ *       another one is read, because a carried backup has new ETags and the same content. On a plain disk: size only
  * data  every object is read and hashed
  */
 export type CheckLevel = "list" | "data";
@@ -87,7 +87,8 @@ export async function* verifyObjects(
         continue;
       }
       awaited.delete(key);
-      const found = info.size === entry.size ? compareListed(entry, info, options.level) : wrongSize(entry, info.size);
+      const found =
+        info.size === entry.size ? compareListed(driver, entry, info, options.level) : wrongSize(entry, info.size);
       if (found === undefined) {
         unread.push(entry);
         continue;
@@ -123,8 +124,14 @@ export async function* verifyObjects(
 }
 
 /** @returns undefined when the content has to be read */
-function compareListed(entry: ManifestEntry, info: ObjectInfo, level: CheckLevel): Found | undefined {
+function compareListed(
+  driver: StorageDriver,
+  entry: ManifestEntry,
+  info: ObjectInfo,
+  level: CheckLevel,
+): Found | undefined {
   if (level === "data") return undefined;
+  if (!driver.capabilities.durableChecksums) return "size";
   const { evidence } = entry;
   if (evidence.kind !== "size" && evidence.checksum !== undefined) {
     const reported = info.checksums[evidence.checksum.algorithm];
@@ -144,7 +151,7 @@ async function checkUnlisted(driver: StorageDriver, entry: ManifestEntry, option
   try {
     const info = await driver.stat(joinKey(options.directory, entry.key), { signal: options.signal });
     if (info.size !== entry.size) return wrongSize(entry, info.size);
-    return compareListed(entry, info, options.level) ?? (await readObject(driver, entry, options));
+    return compareListed(driver, entry, info, options.level) ?? (await readObject(driver, entry, options));
   } catch (error) {
     if (hasCode(error, "NOT_FOUND")) return missing;
     throw error;

@@ -228,6 +228,21 @@ describe("a target that is not as it should be", () => {
     expect(error.message).toContain("delete copy/a/1 by hand (no right to delete)");
   });
 
+  test("that gives up without ending the body does not keep the source open", async () => {
+    const plan = await roots();
+    let cancelled = 0;
+    const from = withBodies(plan.from, () => new ReadableStream({ cancel: () => void (cancelled += 1) }));
+    const to = changed(plan.to, () => ({
+      put: async (_, body, { signal }) => {
+        await body.open(signal);
+        throw new AppError("NO_SPACE", "full");
+      },
+    }));
+    const error = await failureOf(copyObject({ ...plan, from, to }, taskFor(plan.source), optionsFor()));
+    expect(error.code).toBe("NO_SPACE");
+    expect(cancelled).toBe(1);
+  });
+
   test("keeps what lay there before a put that failed as a whole, and loses it where puts are not atomic", async () => {
     const plan = await roots();
     await store(plan.to, "copy/a/1", sample(5));

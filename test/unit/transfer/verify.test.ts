@@ -142,6 +142,15 @@ describe("verify by listing", () => {
     expect(calls).toEqual(["list"]);
   });
 
+  test("claims no more than the size on a plain disk, whose ETags say nothing of the content", async () => {
+    const { root, entries } = await backup({ etag: "e" }, { etag: "e" });
+    const { summary } = await check(
+      changed(root, () => ({}), { durableChecksums: false }),
+      entries,
+    );
+    expect(summary.proven).toEqual({ digest: 0, service: 0, size: 10 });
+  });
+
   test("asks for entries outside the prefixes one by one", async () => {
     const { plain, root, entries } = await backup({ etag: "e" }, { etag: "e" });
     await plain.delete(objectKey(`b/${PREFIX}o2`), { signal: never });
