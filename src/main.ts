@@ -1,14 +1,16 @@
 /** Composition root: the one place that knows everything. Commands get what they need through the Runtime. */
 
 import { dirname } from "node:path";
-import { AppError, exitStatus } from "./base/errors.ts";
+import { AppError } from "./base/errors.ts";
 import type { ToolVersion } from "./cli/runtime.ts";
 
 /** Set by scripts/build.ts. */
 declare const BUILD_VERSION: string | undefined;
 declare const BUILD_COMMIT: string | undefined;
 
-const SIGTERM_STATUS = 143;
+/** As shells say it: 128 and the signal's number. */
+const SIGNAL_STATUS = { SIGINT: 130, SIGTERM: 143 } as const;
+const OUTPUT_LOST_STATUS = 7;
 /** A run that ends without reaching its end (a lost promise, a crash of the runtime) must not look like success. */
 const UNFINISHED_STATUS = 70;
 
@@ -29,19 +31,19 @@ const [{ runCli }, { createRuntime }, { builtinDrivers }] = await Promise.all([
   import("../drivers/all.ts"),
 ]);
 const stop = new AbortController();
-let received: NodeJS.Signals | undefined;
-const statusOf = (signal: NodeJS.Signals): number =>
-  signal === "SIGTERM" ? SIGTERM_STATUS : exitStatus(new AppError("ABORTED", signal));
 for (const signal of ["SIGINT", "SIGTERM"] as const) {
   process.on(signal, () => {
     // The first asks for an orderly end; the second wants it now.
-    if (received !== undefined) process.exit(statusOf(signal));
-    received = signal;
-    stop.abort(new AppError("ABORTED", `interrupted by ${signal}`));
+    if (stop.signal.aborted) process.exit(SIGNAL_STATUS[signal]);
+    stop.abort(new AppError("ABORTED", `interrupted by ${signal}`, { details: { signal } }));
   });
 }
-// A reader that goes away (`| head`) ends the output, not the work.
-for (const stream of [process.stdout, process.stderr]) stream.on("error", () => {});
+// A reader that goes away (`| head`) ends the output, not the work; any other failure to write loses a result.
+let outputLost: Error | undefined;
+process.stdout.on("error", (error) => {
+  if (!("code" in error) || error.code !== "EPIPE") outputLost = error;
+});
+process.stderr.on("error", () => {});
 
 const status = await runCli(process.argv.slice(2), {
   env: process.env,
@@ -58,16 +60,20 @@ const status = await runCli(process.argv.slice(2), {
     env: process.env,
     cwd: process.cwd(),
     executableDir: dirname(process.execPath),
-    writeLog: (line) => void process.stderr.write(`${line}\n`),
     signal: stop.signal,
     now: () => new Date(),
   }),
 });
-process.exitCode = status !== 0 && received !== undefined ? statusOf(received) : status;
+await drained(process.stdout);
+if (outputLost !== undefined) process.stderr.write(`error: standard output failed: ${outputLost.message}\n`);
+process.exitCode = status === 0 && outputLost !== undefined ? OUTPUT_LOST_STATUS : status;
+await drained(process.stderr);
 // Sockets kept alive for the next request must not hold the program back.
-await Promise.all([drained(process.stdout), drained(process.stderr)]);
 process.exit();
 
-function drained(stream: NodeJS.WriteStream): Promise<void> {
-  return stream.writableLength === 0 ? Promise.resolve() : new Promise((resolve) => stream.write("", () => resolve()));
+/** What was written is with the reader, or has failed and said so. */
+async function drained(stream: NodeJS.WriteStream): Promise<void> {
+  if (stream.writableLength > 0) await new Promise<void>((resolve) => stream.write("", () => resolve()));
+  // A write that failed at once reports it in the next turn.
+  await new Promise<void>((resolve) => setImmediate(resolve));
 }

@@ -4,7 +4,7 @@ import { resolve } from "node:path";
 import { hasCode } from "./base/errors.ts";
 import { createLogger, type Logger } from "./base/log.ts";
 import { type LogFile, openLogFile } from "./base/log_file.ts";
-import type { ConfigOptions, Runtime, Session, ToolVersion } from "./cli/runtime.ts";
+import type { ConfigOptions, Runtime, Session, ToolVersion, WriteLog } from "./cli/runtime.ts";
 import type { Config, StorageConfig } from "./config/config.ts";
 import type { DriverDefinition, OptionTable, StorageDriver } from "./storage/driver.ts";
 import type { DriverRegistry } from "./storage/registry.ts";
@@ -18,8 +18,6 @@ export interface RuntimeInput {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly cwd: string;
   readonly executableDir: string;
-  /** One line on standard error. */
-  readonly writeLog: (line: string) => void;
   readonly signal: AbortSignal;
   readonly now: () => Date;
 }
@@ -32,15 +30,15 @@ export function createRuntime(input: RuntimeInput): Runtime {
     signal,
     now,
     openSession: (options) => openSession(input, options),
-    migrateConfig: async (file) => {
+    migrateConfig: async (file, write) => {
       const { migrateConfig } = await import("./config/migrate.ts");
-      const log = createLogger({ level: "warn", write: input.writeLog, now });
+      const log = createLogger({ level: "warn", write, now });
       const registry = await registryOf(input, [], log);
       const { env, cwd, executableDir } = input;
       return await migrateConfig({ file, env, cwd, executableDir, driverOptions: (name) => optionsOf(registry, name) });
     },
-    drivers: async (plugins) => {
-      const registry = await registryOf(input, plugins, createLogger({ level: "warn", write: input.writeLog, now }));
+    drivers: async (plugins, write) => {
+      const registry = await registryOf(input, plugins, createLogger({ level: "warn", write, now }));
       return registry.definitions();
     },
     testDriver: async (session, onResult) => {
@@ -67,7 +65,7 @@ async function openSession(input: RuntimeInput, options: ConfigOptions): Promise
     import("./meta/storage_repository.ts"),
     import("./storage/plugin.ts"),
   ]);
-  const startLog = createLogger({ level: "warn", write: input.writeLog, now: input.now });
+  const startLog = createLogger({ level: "warn", write: options.writeLog, now: input.now });
   const registry = await registryOf(input, options.plugins, startLog);
   const loaded = await loadConfig({
     file: options.file,
@@ -80,7 +78,7 @@ async function openSession(input: RuntimeInput, options: ConfigOptions): Promise
       for (const file of files) await loadPlugin(file, registry, { log: startLog });
     },
   });
-  const { log, close } = openLog(input, loaded.config.log);
+  const { log, close } = openLog(input, loaded.config.log, options.writeLog);
   const openRootOf = (storage: StorageConfig, readonly: boolean): Promise<StorageDriver> =>
     openStorage(registry, storage, {
       log,
@@ -131,18 +129,22 @@ async function openStorage(
 }
 
 /** Standard error and, where one is configured, a file; a file that cannot be written is given up with one warning. */
-function openLog(input: RuntimeInput, config: Config["log"]): { readonly log: Logger; readonly close: () => void } {
+function openLog(
+  input: RuntimeInput,
+  config: Config["log"],
+  writeLog: WriteLog,
+): { readonly log: Logger; readonly close: () => void } {
   let file: LogFile | undefined =
     config.file.path === ""
       ? undefined
       : openLogFile({ ...config.file, path: resolve(input.cwd, config.file.path), now: input.now });
   const write = (line: string): void => {
-    if (config.console) input.writeLog(line);
+    if (config.console) writeLog(line);
     try {
       file?.write(line);
     } catch (error) {
       file = undefined;
-      input.writeLog(
+      writeLog(
         `log file ${config.file.path} cannot be written: ${error instanceof Error ? error.message : String(error)}`,
       );
     }

@@ -6,9 +6,11 @@ export function nearestName(word: string, candidates: Iterable<string>): string 
   let best: string | undefined;
   let bestDistance = Number.POSITIVE_INFINITY;
   for (const candidate of candidates) {
-    const distance = editDistance(typed, candidate.toLowerCase());
     // A third of the letters may be wrong, at least one: beyond that a suggestion confuses more than it helps.
     const allowed = Math.max(1, Math.floor(Math.max(typed.length, candidate.length) / 3));
+    // Known before anything is compared, which matters for a word of a megabyte.
+    if (Math.abs(typed.length - candidate.length) > allowed) continue;
+    const distance = editDistance(typed, candidate.toLowerCase());
     if (distance <= allowed && distance < bestDistance) {
       best = candidate;
       bestDistance = distance;

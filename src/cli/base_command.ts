@@ -2,6 +2,7 @@
 
 import { Command, Option } from "clipanion";
 import { AppError, EXIT_STATUS_MEANING, throwIfAborted } from "../base/errors.ts";
+import { safeBackupName } from "../meta/backup_name.ts";
 import type { BackupRootContext } from "../operations/context.ts";
 import type { CliContext, Session } from "./runtime.ts";
 import { View } from "./view.ts";
@@ -50,7 +51,12 @@ export abstract class BaseCommand extends Command<CliContext> {
   protected async withSession<T>(view: View, work: (session: Session) => Promise<T>): Promise<T> {
     const { runtime } = this.context;
     throwIfAborted(runtime.signal);
-    await using session = await runtime.openSession({ file: this.config, set: this.set, plugins: this.plugin });
+    await using session = await runtime.openSession({
+      file: this.config,
+      set: this.set,
+      plugins: this.plugin,
+      writeLog: (line) => view.note(line),
+    });
     for (const warning of session.loaded.warnings) view.warn("CONFIG", warning);
     return await work(session);
   }
@@ -96,8 +102,8 @@ function preferAbort(error: unknown, signal: AbortSignal): unknown {
   return signal.aborted ? signal.reason : error;
 }
 
-/** `-n` is needed and not empty. @throws USAGE */
+/** `-n` is needed, and safe as a folder's name. @throws USAGE */
 export function requireName(name: string | undefined): string {
   if (name === undefined || name === "") throw new AppError("USAGE", "backup name is required: --name NAME");
-  return name;
+  return safeBackupName(name);
 }

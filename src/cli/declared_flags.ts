@@ -8,17 +8,28 @@ export interface DeclaredFlag {
   readonly names: readonly string[];
   /** 0 for flags without a value. */
   readonly arity: number;
+  readonly hidden: boolean;
+  /** One sentence; "" for hidden ones. */
+  readonly description: string;
+}
+
+interface Declaration {
+  readonly names?: string[];
+  readonly nameSet?: string[];
+  readonly arity?: number;
+  readonly hidden?: boolean;
+  readonly description?: string;
 }
 
 interface OptionDeclaration {
-  definition(builder: { addOption(declaration: { names?: string[]; nameSet?: string[]; arity?: number }): void }): void;
+  definition(builder: { addOption(declaration: Declaration): void }): void;
 }
 
 export function declaredFlags(command: CommandClass<CliContext>): readonly DeclaredFlag[] {
   const flags: DeclaredFlag[] = [];
   const builder = {
-    addOption: ({ names, nameSet, arity = 0 }: { names?: string[]; nameSet?: string[]; arity?: number }): void => {
-      flags.push({ names: names ?? nameSet ?? [], arity });
+    addOption: ({ names, nameSet, arity = 0, hidden = false, description = "" }: Declaration): void => {
+      flags.push({ names: names ?? nameSet ?? [], arity, hidden, description });
     },
   };
   for (const value of Object.values(new command())) {

@@ -1,4 +1,6 @@
-/** Numbers and tables for people. */
+/** Numbers and tables for people, configuration for machines. */
+
+import type { ConfigEntry } from "../config/config.ts";
 
 const UNITS = ["B", "KiB", "MiB", "GiB", "TiB", "PiB"] as const;
 
@@ -31,4 +33,9 @@ export function formatTable(rows: readonly (readonly string[])[]): string {
       row.map((cell, index) => (index === row.length - 1 ? cell : cell.padEnd(widths[index] ?? 0))).join("  "),
     )
     .join("\n");
+}
+
+/** The resolved configuration for the JSON envelope; secrets are masked in the entries already. */
+export function parametersJson(entries: readonly ConfigEntry[]): readonly object[] {
+  return entries.map(({ key, value, source, sourceKey }) => ({ key, value, source, source_key: sourceKey }));
 }

@@ -6,7 +6,8 @@ import { formatBytes, formatDuration } from "./format.ts";
 const REDRAW_MS = 100;
 const PLAIN_LINE_MS = 10_000;
 const BAR_CELLS = 24;
-const MIN_WIDTH = 20;
+/** Taken for a terminal that does not say how wide it is. */
+const USUAL_WIDTH = 80;
 
 export interface DisplayOptions {
   readonly write: (text: string) => void;
@@ -50,7 +51,9 @@ export class ProgressDisplay {
 
   draw(): void {
     if (!this.#options.terminal || this.#ended) return;
-    const width = Math.max(MIN_WIDTH, this.#options.width()) - 1;
+    const columns = this.#options.width();
+    // The last column stays free: a full line would make some terminals scroll.
+    const width = (columns > 1 ? columns : USUAL_WIDTH) - 1;
     this.#options.write(`\r\u001b[K${progressLine(this.#tracker.snapshot(), width)}`);
     this.#visible = true;
     this.#shownAt = this.#options.now().getTime();

@@ -15,11 +15,15 @@ export interface ToolVersion {
   readonly commit: string;
 }
 
+/** Takes one log line for standard error; commands give one that keeps it clear of the progress bar. */
+export type WriteLog = (line: string) => void;
+
 export interface ConfigOptions {
   /** `--config`; undefined looks in the usual places, "" uses no file. */
   readonly file?: string | undefined;
   readonly set: readonly string[];
   readonly plugins: readonly string[];
+  readonly writeLog: WriteLog;
 }
 
 /** One command's connections; whatever it opened is closed with it. */
@@ -41,9 +45,9 @@ export interface Runtime {
   /** Reads the configuration and loads its plugins. @throws CONFIG_INVALID, PLUGIN_INVALID */
   openSession(options: ConfigOptions): Promise<Session>;
   /** A v1 file (`--config`, or the usual places) as a v2 document. @throws CONFIG_INVALID */
-  migrateConfig(file: string | undefined): Promise<MigratedConfig>;
+  migrateConfig(file: string | undefined, writeLog: WriteLog): Promise<MigratedConfig>;
   /** Built-in drivers and those of the given plugin files; no configuration is read. */
-  drivers(plugins: readonly string[]): Promise<readonly DriverDefinition[]>;
+  drivers(plugins: readonly string[], writeLog: WriteLog): Promise<readonly DriverDefinition[]>;
   /** Runs the driver conformance cases against the configured backup root. */
   testDriver(session: Session, onResult: (result: CaseResult) => void): Promise<readonly CaseResult[]>;
 }

@@ -22,6 +22,10 @@ export interface ViewOptions {
   readonly command: string;
 }
 
+/** Longer messages are cut: an argument of a megabyte is not worth repeating. */
+const MAX_MESSAGE = 4000;
+const SIGTERM_STATUS = 143;
+
 /** One command's output. */
 export class View {
   readonly #options: ViewOptions;
@@ -67,14 +71,14 @@ export class View {
   }
 
   warn(code: string, message: string): void {
-    this.#warnings.push({ code, message });
-    this.note(`warning: ${message}`);
+    this.#warnings.push({ code, message: shortened(message) });
+    this.note(`warning: ${shortened(message)}`);
   }
 
   /** A line on standard error, above the progress bar. */
   note(line: string): void {
     this.#display?.clear();
-    this.#options.stderr.write(`${line}\n`);
+    this.#options.stderr.write(`${oneLine(line)}\n`);
     this.#display?.draw();
   }
 
@@ -82,22 +86,24 @@ export class View {
   result(data: unknown, text: () => string): void {
     this.#display?.finish();
     if (this.json) this.#envelope({ ok: true, data });
-    else this.#options.stdout.write(ensureLineEnd(text()));
+    else this.#options.stdout.write(ensureLineEnd(visible(text())));
   }
 
   /** @returns the exit status */
   failure(error: unknown, data?: unknown): number {
     this.#display?.finish();
     const failure = toAppError(error);
-    const status = exitStatus(failure);
-    this.#options.stderr.write(`error: ${describe(failure)}\n`);
-    if (failure.code === "BUG")
-      this.#options.stderr.write(`${failure.cause instanceof Error ? failure.cause.stack : ""}\n`);
+    const status = statusOf(failure);
+    const message = shortened(failure.message);
+    this.#options.stderr.write(`${oneLine(`error: ${message} (${failure.code})`)}\n`);
+    if (failure.code === "BUG" && failure.cause instanceof Error) {
+      this.#options.stderr.write(`${visible(failure.cause.stack ?? "")}\n`);
+    }
     if (this.json) {
       this.#envelope({
         ok: false,
         ...(data === undefined ? {} : { data }),
-        error: { code: failure.code, message: failure.message, exit_status: status, details: failure.details },
+        error: { code: failure.code, message, exit_status: status, details: failure.details },
       });
     }
     return status;
@@ -109,8 +115,28 @@ export class View {
   }
 }
 
-function describe(error: AppError): string {
-  return `${error.message} (${error.code})`;
+/** 143 instead of 130 where SIGTERM was the interruption, as a shell would say. */
+function statusOf(error: AppError): number {
+  return error.code === "ABORTED" && error.details.signal === "SIGTERM" ? SIGTERM_STATUS : exitStatus(error);
+}
+
+function shortened(message: string): string {
+  if (message.length <= MAX_MESSAGE) return message;
+  return `${message.slice(0, MAX_MESSAGE)}... (${message.length} characters)`;
+}
+
+/** Names from outside may hold terminal codes; they are shown, not obeyed. Line ends and tabs stay. */
+function visible(text: string): string {
+  return text.replaceAll(/[^\P{Cc}\n\t]/gu, escaped);
+}
+
+function oneLine(text: string): string {
+  return text.replaceAll(/\p{Cc}/gu, escaped);
+}
+
+function escaped(character: string): string {
+  if (character === "\n") return "\\n";
+  return `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`;
 }
 
 function ensureLineEnd(text: string): string {

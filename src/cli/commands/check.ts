@@ -3,7 +3,7 @@ import { toAppError } from "../../base/errors.ts";
 import { configTable } from "../../config/show.ts";
 import { type CheckReport, runCheck } from "../../operations/check.ts";
 import { BaseCommand, EXIT_STATUS_HELP, FailureWithData } from "../base_command.ts";
-import { formatTable } from "../format.ts";
+import { formatTable, parametersJson } from "../format.ts";
 import type { View } from "../view.ts";
 
 export class CheckCommand extends BaseCommand {
@@ -39,12 +39,7 @@ export class CheckCommand extends BaseCommand {
       const data = {
         milvus_version: report.milvusVersion,
         steps: report.steps,
-        configuration: session.loaded.entries.map((entry) => ({
-          key: entry.key,
-          value: entry.value,
-          source: entry.source,
-          source_key: entry.sourceKey,
-        })),
+        parameters: parametersJson(session.loaded.entries),
       };
       const text = (): string => toText(configTable(session.loaded.entries), report);
       if (report.failure === undefined) {

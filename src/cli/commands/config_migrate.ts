@@ -28,7 +28,7 @@ export class ConfigMigrateCommand extends BaseCommand {
   strict = Option.Boolean("--strict", false, { description: "Write nothing when the result is not a valid v2 file." });
 
   protected override async run(view: View): Promise<void> {
-    const migrated = await this.context.runtime.migrateConfig(this.config);
+    const migrated = await this.context.runtime.migrateConfig(this.config, (line) => view.note(line));
     for (const line of migrated.report) view.note(line);
     if (this.strict && migrated.problems.length > 0) {
       throw new AppError(

@@ -1,6 +1,7 @@
 import { Command } from "clipanion";
 import { configTable } from "../../config/show.ts";
 import { BaseCommand, EXIT_STATUS_HELP } from "../base_command.ts";
+import { parametersJson } from "../format.ts";
 import type { View } from "../view.ts";
 
 export class ConfigShowCommand extends BaseCommand {
@@ -16,7 +17,8 @@ export class ConfigShowCommand extends BaseCommand {
 
   protected override async run(view: View): Promise<void> {
     await this.withSession(view, async ({ loaded }) => {
-      view.result({ file: loaded.file, entries: loaded.entries }, () => configTable(loaded.entries));
+      const data = { file: loaded.file, parameters: parametersJson(loaded.entries) };
+      view.result(data, () => configTable(loaded.entries));
     });
   }
 }

@@ -20,7 +20,7 @@ export class DriversCommand extends BaseCommand {
   readonly commandName = "drivers";
 
   protected override async run(view: View): Promise<void> {
-    const drivers = await this.context.runtime.drivers(this.plugin);
+    const drivers = await this.context.runtime.drivers(this.plugin, (line) => view.note(line));
     view.result({ drivers: drivers.map(toJson) }, () => drivers.map(toText).join("\n\n"));
   }
 }

@@ -1,4 +1,5 @@
-import { Command } from "clipanion";
+import { Command, Option } from "clipanion";
+import { AppError } from "../../base/errors.ts";
 import type { BackupSummary } from "../../meta/repository.ts";
 import { listBackups } from "../../operations/catalog.ts";
 import { BaseCommand, EXIT_STATUS_HELP } from "../base_command.ts";
@@ -14,8 +15,15 @@ export class ListCommand extends BaseCommand {
   });
 
   readonly commandName = "list";
+  collection = Option.String("-c,--collection", { hidden: true });
 
   protected override async run(view: View): Promise<void> {
+    if (this.collection !== undefined) {
+      throw new AppError(
+        "USAGE",
+        "--collection was removed in 0.6, listing backups by collection is no longer supported",
+      );
+    }
     await this.withBackups(view, { readonly: true }, async (context) => {
       const backups = await listBackups(context);
       view.result({ backups: backups.map(toJson) }, () => toText(backups));

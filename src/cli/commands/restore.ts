@@ -46,10 +46,10 @@ export class RestoreCommand extends BaseCommand {
   });
   suffix = Option.String("-s,--suffix", { description: "Appended to every collection's name." });
   rename = Option.String("-r,--rename", { description: "Pairs source:target, comma separated." });
-  rebuildIndex = Option.Boolean("--rebuild_index", true, {
+  rebuildIndex = Option.Boolean("--rebuild_index", {
     description: "Build the indexes of the backup (default; --no-rebuild_index leaves them out).",
   });
-  restoreIndex = Option.Boolean("--restore_index", false, { hidden: true });
+  restoreIndex = Option.Boolean("--restore_index", { hidden: true });
   autoIndex = Option.Boolean("--use_auto_index", false, {
     description: "Vector indexes become AUTOINDEX with their metric.",
   });
@@ -87,7 +87,6 @@ export class RestoreCommand extends BaseCommand {
         name,
         id: randomBytes(6).toString("hex"),
         ...choices,
-        rebuildIndex: this.rebuildIndex,
         autoIndex: this.autoIndex,
         metaOnly: this.metaOnly,
         replaceExisting: this.dropExisting,
@@ -125,6 +124,7 @@ export class RestoreCommand extends BaseCommand {
       );
     }
     return {
+      rebuildIndex: this.#rebuildIndex(),
       mapping: targetMapping({ suffix: this.suffix, rename: this.rename }),
       verify,
       ...(selection === undefined ? {} : { selection }),
@@ -132,10 +132,17 @@ export class RestoreCommand extends BaseCommand {
     };
   }
 
+  /** --restore_index is the older name. */
+  #rebuildIndex(): boolean {
+    const given = new Set([this.rebuildIndex, this.restoreIndex].filter((value) => value !== undefined));
+    if (given.size > 1) throw new AppError("USAGE", "--rebuild_index and --restore_index contradict each other");
+    return !given.has(false);
+  }
+
   #stallMinutes(): number {
     if (this.stallMinutes === undefined) return DEFAULT_STALL_MINUTES;
-    const minutes = Number(this.stallMinutes);
-    if (Number.isInteger(minutes) && minutes > 0) return minutes;
+    const minutes = /^\d{1,9}$/.test(this.stallMinutes) ? Number(this.stallMinutes) : 0;
+    if (minutes > 0) return minutes;
     throw new AppError(
       "USAGE",
       `--stall-minutes ${JSON.stringify(this.stallMinutes)} is not a number of minutes above 0`,
