@@ -49,7 +49,9 @@ try {
     }
   }
   const base = median(times.get("empty program") ?? []);
-  process.stdout.write(`start, median of ${rounds} alternated runs\n\n| what | ms | over the empty program |\n|---|---|---|\n`);
+  process.stdout.write(
+    `start, median of ${rounds} alternated runs\n\n| what | ms | over the empty program |\n|---|---|---|\n`,
+  );
   for (const [name, values] of times) {
     const middle = median(values);
     process.stdout.write(`| ${name} | ${middle.toFixed(1)} | ${(middle - base).toFixed(1)} ms |\n`);

@@ -8,6 +8,7 @@ export class BodyReader {
   readonly #size: number;
   readonly #what: string;
   readonly #signal: AbortSignal;
+  readonly #allocated = new WeakMap<Uint8Array, ArrayBuffer>();
   #rest: Uint8Array | undefined;
   #read = 0;
   /** A source may ignore the signal; cancelling its reader ends a read that waits. */
@@ -46,7 +47,7 @@ export class BodyReader {
       // One chunk that is the whole piece, as a small object mostly is, needs no copy.
       if (filled === 0 && taken.length === length) whole = taken;
       else {
-        whole ??= Buffer.allocUnsafeSlow(length);
+        whole ??= this.#allocate(length);
         whole.set(taken, filled);
       }
       filled += taken.length;
@@ -54,6 +55,23 @@ export class BodyReader {
     this.#read += filled;
     if (this.#read === this.#size) await this.#expectEnd();
     return whole ?? new Uint8Array(0);
+  }
+
+  /**
+   * Gives a piece's memory back at once, when its bytes have arrived where they go. Left to the garbage collector, sent parts
+   * pile up: 350 MiB instead of 580 at four uploads, and a fifth less CPU (bench/s3_requests.ts).
+   */
+  free(piece: Uint8Array): void {
+    // The source's own chunks are not ours to take.
+    this.#allocated.get(piece)?.transfer(0);
+    this.#allocated.delete(piece);
+  }
+
+  #allocate(length: number): Uint8Array<ArrayBuffer> {
+    const { buffer } = Buffer.allocUnsafeSlow(length);
+    const piece = new Uint8Array(buffer);
+    this.#allocated.set(piece, buffer);
+    return piece;
   }
 
   /** Frees the source; to be called in every case, and also after the end. */

@@ -89,7 +89,7 @@ export interface Settings {
 
 /** @throws CONFIG_INVALID naming the option. */
 export async function readSettings(options: OptionValues, context: DriverContext): Promise<Settings> {
-  const provider = providerOf(context.provider);
+  const provider = providerOf(context.provider, text(options, "address"));
   const bucket = text(options, "bucketName");
   const checksum = text(options, "checksum");
   const root = context.rootPath.replace(/^\/+|\/+$/g, "");

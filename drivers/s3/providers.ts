@@ -15,6 +15,8 @@ export interface Provider {
   readonly host?: string;
   /** Hosts without a region in them that stand for `host`. */
   readonly globalHosts?: readonly string[];
+  /** Hosts that are this service's, whatever name the configuration gives it. */
+  readonly owns?: RegExp;
   /** Finds the region in a host; its first group is the region. */
   readonly regionInHost?: RegExp;
   /** Signing region when none is configured and the host names none. */
@@ -60,6 +62,7 @@ const AWS: Provider = {
   title: "Amazon S3",
   host: "s3.{region}.amazonaws.com",
   globalHosts: ["s3.amazonaws.com", "amazonaws.com"],
+  owns: /(?:^|\.)amazonaws\.com(?:\.cn)?$/,
   regionInHost: /^(?:.+\.)?s3[.-](?:dualstack\.|fips[.-])?([a-z]{2}(?:-[a-z]+)+-\d+)\.amazonaws\.com/,
   addressing: "virtual",
   fullObjectCrc32: true,
@@ -70,6 +73,7 @@ const GCP: Provider = {
   ...GENERIC,
   title: "Google Cloud Storage through its S3-compatible XML interface, with HMAC keys",
   host: "storage.googleapis.com",
+  owns: /(?:^|\.)storage\.googleapis\.com$/,
   defaultRegion: "auto",
   wireCheck: "md5",
   // The XML interface has no UploadPartCopy; larger objects go through this process.
@@ -82,6 +86,7 @@ const ALIYUN: Provider = {
   ...GENERIC,
   title: "Alibaba Cloud OSS",
   host: "s3.oss-{region}.aliyuncs.com",
+  owns: /\.aliyuncs\.com$/,
   regionInHost: /oss-([a-z]+(?:-[a-z0-9]+)+?)(?:-internal)?\.aliyuncs\.com/,
   defaultRegion: "cn-hangzhou",
   addressing: "virtual",
@@ -93,6 +98,7 @@ const TENCENT: Provider = {
   ...GENERIC,
   title: "Tencent Cloud COS",
   host: "cos.{region}.myqcloud.com",
+  owns: /\.(?:myqcloud\.com|tencentcos\.cn)$/,
   regionInHost: /cos\.([a-z]+(?:-[a-z0-9]+)+)\.(?:myqcloud|tencentcos)\.c/,
   defaultRegion: "ap-guangzhou",
   addressing: "virtual",
@@ -103,6 +109,7 @@ const HUAWEI: Provider = {
   ...GENERIC,
   title: "Huawei Cloud OBS",
   host: "obs.{region}.myhuaweicloud.com",
+  owns: /\.myhuaweicloud\.com$/,
   regionInHost: /obs\.([a-z]+(?:-[a-z0-9]+)+)\.myhuaweicloud\.com/,
   defaultRegion: "cn-north-4",
   addressing: "virtual",
@@ -114,6 +121,7 @@ const CEPH: Provider = { ...GENERIC, title: "Ceph Object Gateway", defaultRegion
 const R2: Provider = {
   ...GENERIC,
   title: "Cloudflare R2",
+  owns: /\.r2\.cloudflarestorage\.com$/,
   defaultRegion: "auto",
   wireCheck: "md5",
   ifAbsent: true,
@@ -137,7 +145,12 @@ export const PROVIDERS: Readonly<Record<string, Provider>> = {
   r2: R2,
 };
 
-/** The row of a configured name, which any service without a row of its own shares. */
-export function providerOf(name: string): Provider {
-  return PROVIDERS[name.toLowerCase()] ?? GENERIC;
+/**
+ * The row of a configured name, which any service without a row of its own shares. "s3" and "minio" are also what people
+ * call other services, so for those two the address decides where it is one that a row knows.
+ */
+export function providerOf(name: string, address: string): Provider {
+  const named = PROVIDERS[name.toLowerCase()] ?? GENERIC;
+  if (named !== GENERIC && named !== MINIO) return named;
+  return Object.values(PROVIDERS).find((row) => row.owns?.test(address)) ?? named;
 }

@@ -90,7 +90,8 @@ async function putWhole(root: Root, key: ObjectKey, body: PutBody, options: Opti
       }),
     );
     await reply.discard();
-    const info = infoOf(key, content.length, (name) => (name === "last-modified" ? undefined : reply.header(name)));
+    source.free(content);
+    const info = infoOf(key, body.size, (name) => (name === "last-modified" ? undefined : reply.header(name)));
     const reported = info.checksums.crc32;
     if (reported !== undefined && reported !== crc32Hex(crc)) {
       await removeDamaged(root, native);
@@ -119,6 +120,7 @@ async function putParts(root: Root, key: ObjectKey, body: PutBody, options: Opti
 
 interface Part {
   readonly number: number;
+  readonly size: number;
   readonly content: Uint8Array;
 }
 
@@ -140,7 +142,7 @@ async function sendParts(root: Root, upload: Upload, body: PutBody, options: Opt
         throw error;
       }
       options.declared.update(content);
-      yield { number: index + 1, content };
+      yield { number: index + 1, size, content };
     }
   };
   const sent: UploadedPart[] = [];
@@ -148,11 +150,12 @@ async function sendParts(root: Root, upload: Upload, body: PutBody, options: Opt
     await forEachConcurrent(read(), { concurrency: PARTS_IN_FLIGHT, signal }, async (part, partSignal) => {
       try {
         sent.push(await sendPart(root, upload, part, { check: upload.partCheck, signal: partSignal }));
+        source.free(part.content);
       } catch (error) {
         stop.abort(error);
         throw error;
       } finally {
-        budget.give(part.content.length);
+        budget.give(part.size);
       }
     });
   } finally {
@@ -167,7 +170,7 @@ async function sendPart(
   part: Part,
   options: { readonly check: WireCheck; readonly signal: AbortSignal },
 ): Promise<UploadedPart> {
-  const { number, content } = part;
+  const { number, size, content } = part;
   const crc = crc32(content);
   const reply = await root.http.send({
     operation: "put",
@@ -184,5 +187,5 @@ async function sendPart(
   if (etag === undefined) {
     throw new AppError("UNAVAILABLE", `the service took part ${number} of ${upload.nativeKey} without an ETag`);
   }
-  return { number, etag: unquote(etag), size: content.length, crc };
+  return { number, etag: unquote(etag), size, crc };
 }

@@ -1,13 +1,14 @@
 /**
  * An S3 service that stores nothing and answers at once, for measuring what a client costs. A process of its own:
- * `bun test/support/s3_null_server.ts` prints its port. Uploads are thrown away, downloads are 64 KiB of zeros,
- * listings have one full page. Raw TCP, because a real HTTP server would be the slower side.
+ * `bun test/support/s3_null_server.ts` prints its port. Uploads are thrown away, downloads are zeros (as many as a key
+ * like "zeros-1048576" says, else 64 KiB), listings have one full page. Raw TCP, because a real HTTP server would be the slower side.
  */
 
 const OBJECT_BYTES = 64 * 1024;
 const ETAG = "0123456789abcdef0123456789abcdef";
 const DATE = "Thu, 01 Jan 2026 00:00:00 GMT";
 
+const ZEROS = Buffer.alloc(1024 * 1024);
 const ANSWERS = {
   put: answer("", [`ETag: "${ETAG}"`]),
   get: answer(Buffer.alloc(OBJECT_BYTES), [`ETag: "${ETAG}"`, `Last-Modified: ${DATE}`]),
@@ -16,6 +17,8 @@ const ANSWERS = {
     `<?xml version="1.0" encoding="UTF-8"?>\n<CopyObjectResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><LastModified>2026-01-01T00:00:00.000Z</LastModified><ETag>&#34;${ETAG}&#34;</ETag></CopyObjectResult>`,
     ["Content-Type: application/xml"],
   ),
+  begin: answer("<InitiateMultipartUploadResult><UploadId>upload</UploadId></InitiateMultipartUploadResult>", []),
+  complete: answer(`<CompleteMultipartUploadResult><ETag>${ETAG}-1</ETag></CompleteMultipartUploadResult>`, []),
   list: answer(listing(1000), ["Content-Type: application/xml"]),
   delete: Buffer.from("HTTP/1.1 204 No Content\r\n\r\n"),
 } as const;
@@ -25,7 +28,7 @@ interface Connection {
   head: string;
   /** Bytes of an upload still to come. */
   rest: number;
-  reply: Buffer | undefined;
+  reply: readonly Buffer[] | undefined;
   /** Answers the socket had no room for. */
   readonly queue: Buffer[];
 }
@@ -56,7 +59,7 @@ const server = Bun.listen<Connection>({
         connection.rest -= taken;
         chunk = chunk.subarray(taken);
         if (connection.rest > 0) return;
-        connection.queue.push(connection.reply);
+        connection.queue.push(...connection.reply);
         connection.reply = undefined;
         flush(socket);
       }
@@ -65,11 +68,22 @@ const server = Bun.listen<Connection>({
   },
 });
 
-function answerTo(head: string): Buffer {
-  if (head.startsWith("GET")) return head.includes("list-type=2") ? ANSWERS.list : ANSWERS.get;
-  if (head.startsWith("HEAD")) return ANSWERS.head;
-  if (head.startsWith("DELETE")) return ANSWERS.delete;
-  return /\r\nx-amz-copy-source:/i.test(head) ? ANSWERS.copy : ANSWERS.put;
+function answerTo(head: string): readonly Buffer[] {
+  if (head.startsWith("GET")) {
+    const size = /^GET \S*\/zeros-(\d+)/.exec(head)?.[1];
+    if (size !== undefined) return zeros(Number(size));
+    return [head.includes("list-type=2") ? ANSWERS.list : ANSWERS.get];
+  }
+  if (head.startsWith("HEAD")) return [ANSWERS.head];
+  if (head.startsWith("DELETE")) return [ANSWERS.delete];
+  if (head.startsWith("POST")) return [head.includes("uploadId=") ? ANSWERS.complete : ANSWERS.begin];
+  return [/\r\nx-amz-copy-source:/i.test(head) ? ANSWERS.copy : ANSWERS.put];
+}
+
+/** The same zeros over and over: a large answer takes no memory. */
+function zeros(size: number): readonly Buffer[] {
+  const parts = Array.from({ length: Math.floor(size / ZEROS.length) }, () => ZEROS);
+  return [answer("", [`ETag: "${ETAG}"`], size), ...parts, ZEROS.subarray(0, size % ZEROS.length)];
 }
 
 function flush(socket: Bun.Socket<Connection>): void {

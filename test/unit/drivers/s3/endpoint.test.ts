@@ -5,7 +5,7 @@ import { PROVIDERS, providerOf } from "../../../../drivers/s3/providers.ts";
 const where = (provider: string, options: Partial<EndpointOptions>) =>
   endpointOf(
     { address: "", port: 0, region: "", useSSL: true, style: "auto", bucket: "bkt", ...options },
-    providerOf(provider),
+    providerOf(provider, options.address ?? ""),
   );
 
 describe("endpointOf", () => {
@@ -148,8 +148,16 @@ describe("PROVIDERS", () => {
   });
 
   test("knows names in any case, and gives the general row for others", () => {
-    expect(providerOf("AWS")).toBe(providerOf("aws"));
-    expect(providerOf("unheard-of")).toBe(providerOf("s3"));
+    expect(providerOf("AWS", "")).toBe(providerOf("aws", ""));
+    expect(providerOf("unheard-of", "")).toBe(providerOf("s3", ""));
+  });
+
+  test("goes by the address where the name is a general one, and by the name elsewhere", () => {
+    const address = "s3.eu-west-1.amazonaws.com";
+    expect(providerOf("s3", address)).toBe(providerOf("aws", ""));
+    expect(providerOf("minio", "oss-cn-beijing.aliyuncs.com")).toBe(providerOf("aliyun", ""));
+    expect(providerOf("ceph", address)).toBe(providerOf("ceph", ""));
+    expect(providerOf("minio", "amazonaws.com.example.org")).toBe(providerOf("minio", ""));
   });
 
   test("rows can work: parts within S3's limits, a host that takes a region", () => {
