@@ -149,6 +149,7 @@ function toJson(report: CreateBackupReport): object {
     copied_by: copied.via,
     evidence: copied.evidence,
     external_skipped: report.external,
+    dropped_meanwhile: report.dropped,
     seconds: report.seconds,
   };
 }

@@ -1,15 +1,19 @@
 /** createBackup: the order of the steps. Nothing looks like a backup before the last one. */
 
-import { AppError } from "../../base/errors.ts";
+import { AppError, hasCode } from "../../base/errors.ts";
 import { mapConcurrent, Semaphore } from "../../base/pool.ts";
 import type { Namespace } from "../../base/types.ts";
 import type { CollectionFilter } from "../../meta/filter.ts";
+import { formatNamespace } from "../../meta/namespace.ts";
 import type { BackupMeta, DatabaseMeta } from "../../meta/types.ts";
 import { MANIFEST_FORMAT_VERSION, type Manifest } from "../../transfer/manifest.ts";
 import type { CopyTotals } from "../../transfer/plan.ts";
 import type { MilvusContext } from "../context.ts";
-import { backupCollection, type CollectionBackup, type CopyCounts, type FlushStrategy } from "./collection.ts";
-import { selectNamespaces } from "./select.ts";
+import { warnOfSizeEvidence, withoutSizeWarnings } from "../size_evidence.ts";
+import { backupCollection, type CollectionBackup, type CollectionJob, type FlushStrategy } from "./collection.ts";
+import type { CopyCounts } from "./copy.ts";
+import { PlannedTotals } from "./planned_totals.ts";
+import { isNamed, selectNamespaces } from "./select.ts";
 
 export interface CreateBackupRequest {
   readonly name: string;
@@ -31,6 +35,8 @@ export interface CreateBackupReport {
   readonly copied: CopyCounts;
   /** Collections left out because their data lies outside Milvus. */
   readonly external: readonly string[];
+  /** Collections that were dropped while the backup ran; they are not part of it. */
+  readonly dropped: readonly string[];
   readonly seconds: number;
 }
 
@@ -64,17 +70,21 @@ export async function createBackup(context: MilvusContext, request: CreateBackup
     });
   }
   const databases = await describeDatabases(context, selected.databases);
-  const backups = await backupCollections(context, request, {
+  const quiet = { ...context, progress: withoutSizeWarnings(progress) };
+  const { backups, dropped } = await backupCollections(quiet, request, {
     directory: draft.directory,
     selected: selected.collections,
   });
+  const copied = sumCounts(backups);
+  const where = context.backupRoot.location;
+  warnOfSizeEvidence(progress, { objects: copied.evidence.size, verify: context.transfer.verify, where });
   const meta = backupMeta(context, request, { databases, backups });
   progress.report({ type: "phase", phase: "commit" });
   await draft.commit(meta, manifestOf(meta, request.tool, backups), { signal });
   const totals = sumTotals(backups);
   const seconds = (context.now().getTime() - started.getTime()) / 1000;
   progress.report({ type: "done", totals, seconds });
-  return { meta, totals, copied: sumCounts(backups), external: selected.external, seconds };
+  return { meta, totals, copied, external: selected.external, dropped, seconds };
 }
 
 async function describeDatabases(context: MilvusContext, names: readonly string[]): Promise<readonly DatabaseMeta[]> {
@@ -83,42 +93,60 @@ async function describeDatabases(context: MilvusContext, names: readonly string[
   return databases;
 }
 
+/** Undefined for a collection that was dropped meanwhile. */
+type Outcome = { readonly namespace: Namespace; readonly backup: CollectionBackup | undefined };
+
 async function backupCollections(
   context: MilvusContext,
   request: CreateBackupRequest,
   work: { readonly directory: string; readonly selected: readonly Namespace[] },
-): Promise<readonly CollectionBackup[]> {
+): Promise<{ readonly backups: readonly CollectionBackup[]; readonly dropped: readonly string[] }> {
   const slots = new Semaphore(context.transfer.concurrency);
-  const planned = { objects: 0, bytes: 0, collections: 0 };
-  const onPlanned = (objects: number, bytes: number): void => {
-    planned.objects += objects;
-    planned.bytes += bytes;
-    planned.collections += 1;
-    context.progress.report({
-      type: "totals",
-      totals: { objects: planned.objects, bytes: planned.bytes },
-      final: planned.collections === work.selected.length,
-    });
-  };
-  const order = new Map(work.selected.map((namespace, index) => [namespace, index]));
-  const finished: { readonly index: number; readonly backup: CollectionBackup }[] = [];
+  const planned = new PlannedTotals(context.progress, work.selected.length);
   const pool = { concurrency: request.collections, signal: context.signal };
-  const results = mapConcurrent(work.selected, pool, async (namespace, signal) => ({
-    index: order.get(namespace) ?? 0,
-    backup: await backupCollection(
-      { ...context, signal },
-      {
-        namespace,
-        backupId: request.id,
-        directory: work.directory,
-        strategy: request.strategy,
-        slots,
-        onPlanned,
-      },
-    ),
-  }));
-  for await (const result of results) finished.push(result);
-  return finished.toSorted((a, b) => a.index - b.index).map((entry) => entry.backup);
+  const outcomes = new Map<Namespace, Outcome>();
+  const results = mapConcurrent(work.selected, pool, async (namespace, signal): Promise<Outcome> => {
+    const job = {
+      namespace,
+      backupId: request.id,
+      directory: work.directory,
+      strategy: request.strategy,
+      slots,
+      onPlanned: (objects: number, bytes: number) => planned.set(namespace, { objects, bytes }),
+    };
+    const backup = await backupUnlessDropped({ ...context, signal }, request, job);
+    if (backup === undefined) planned.set(namespace, { objects: 0, bytes: 0 });
+    return { namespace, backup };
+  });
+  for await (const outcome of results) outcomes.set(outcome.namespace, outcome);
+  const ordered = work.selected.flatMap((namespace) => outcomes.get(namespace) ?? []);
+  return {
+    backups: ordered.flatMap(({ backup }) => backup ?? []),
+    dropped: ordered.filter(({ backup }) => backup === undefined).map(({ namespace }) => formatNamespace(namespace)),
+  };
+}
+
+/**
+ * A collection that is dropped while the backup runs would not have been in it a moment later: it is left out, unless
+ * somebody asked for it by name.
+ */
+async function backupUnlessDropped(
+  context: MilvusContext,
+  request: CreateBackupRequest,
+  job: CollectionJob,
+): Promise<CollectionBackup | undefined> {
+  try {
+    return await backupCollection(context, job);
+  } catch (error) {
+    const { milvus, signal, progress } = context;
+    if (signal.aborted || !hasCode(error, "NOT_FOUND", "DATA_MISSING") || isNamed(request.filter, job.namespace)) {
+      throw error;
+    }
+    if (await milvus.hasCollection(job.namespace, signal)) throw error;
+    const message = `${formatNamespace(job.namespace)} was dropped while the backup ran and is not part of it`;
+    progress.report({ type: "warning", code: "COLLECTION_DROPPED", message });
+    return undefined;
+  }
 }
 
 function backupMeta(

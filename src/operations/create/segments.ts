@@ -44,10 +44,12 @@ export async function findSegmentObjects(
         rows: segment.rows,
       });
     }
-    // A sealed segment that never got a row has no files and nothing to restore.
-    if (!hasInsertLogs && files.delta.length === 0 && segment.rows === 0n) continue;
+    // A sealed segment that never got a row has nothing to restore, and its deletes hit nothing.
+    if (!hasInsertLogs && !segment.isL0) continue;
     const logs = exact?.get(segment.id);
     const chosen = logs === undefined ? files : pickDeclared(name, segment, files, logs);
+    if (!segment.isL0 && segment.rows > 0n && countLogs(chosen) === 0) throw unnamedFiles(name, segment);
+    if (logs === undefined && segment.isL0 && files.delta.length === 0) throw missingDeletes(name, segment);
     if (logs === undefined && !segment.isL0) requireWholeFields(name, segment, files, description.schema);
     found.push(segmentObjects(context, segment, chosen, logs?.vChannel ?? ""));
   }
@@ -104,6 +106,27 @@ function missingLog(name: string, segment: SegmentDescription, what: string, log
     "DATA_MISSING",
     `collection ${name}: segment ${segment.id}, ${what}: log file ${logId} is declared by Milvus and absent from the storage`,
     { details: { collection: name, segment: segment.id.toString(), log: logId.toString() } },
+  );
+}
+
+function countLogs(files: ListedSegment): number {
+  return [...files.insert.values()].reduce((count, logs) => count + logs.length, 0);
+}
+
+function unnamedFiles(name: string, segment: SegmentDescription): AppError {
+  return new AppError(
+    "DATA_MISSING",
+    `collection ${name}: segment ${segment.id} has ${segment.rows} rows, but the server names no files of it; try again`,
+    { details: { collection: name, segment: segment.id.toString() } },
+  );
+}
+
+/** An L0 segment is made of deletes alone: without them the deleted rows would come back. */
+function missingDeletes(name: string, segment: SegmentDescription): AppError {
+  return new AppError(
+    "DATA_MISSING",
+    `collection ${name}: L0 segment ${segment.id} is declared by Milvus and its deletes are absent from the storage`,
+    { details: { collection: name, segment: segment.id.toString() } },
   );
 }
 

@@ -1,9 +1,11 @@
 /** Which databases and collections a backup takes. */
 
-import { AppError } from "../../base/errors.ts";
+import { AppError, hasCode } from "../../base/errors.ts";
 import { nearestName } from "../../base/nearest.ts";
+import { mapConcurrent } from "../../base/pool.ts";
 import type { Namespace } from "../../base/types.ts";
 import type { CollectionFilter } from "../../meta/filter.ts";
+import { formatNamespace } from "../../meta/namespace.ts";
 import type { MilvusContext } from "../context.ts";
 
 export interface Selection {
@@ -14,6 +16,9 @@ export interface Selection {
   /** "db.name" of collections whose data lies outside Milvus. */
   readonly external: readonly string[];
 }
+
+/** Small calls that only ask whether a collection is external. */
+const DESCRIBE_CONCURRENCY = 16;
 
 type Context = Pick<MilvusContext, "milvus" | "signal" | "progress">;
 
@@ -29,12 +34,14 @@ export async function selectNamespaces(context: Context, filter: CollectionFilte
   }
   const external: string[] = [];
   const collections: Namespace[] = [];
-  for (const namespace of chosen) {
-    // Only servers with external collections can hold one; describing is cheap beside flushing and copying.
-    const { external: outside } = await context.milvus.describeCollection(namespace, context.signal);
-    if (outside) external.push(`${namespace.database}.${namespace.collection}`);
-    else collections.push(namespace);
+  const pool = { concurrency: DESCRIBE_CONCURRENCY, signal: context.signal };
+  const looked = mapConcurrent(chosen, pool, (namespace, signal) => lookAt({ ...context, signal }, namespace, filter));
+  for await (const { namespace, kind } of looked) {
+    if (kind === "external") external.push(formatNamespace(namespace));
+    else if (kind === "internal") collections.push(namespace);
   }
+  external.sort();
+  collections.sort((a, b) => compare(a.database, b.database) || compare(a.collection, b.collection));
   for (const name of external) {
     context.progress.report({
       type: "warning",
@@ -43,6 +50,32 @@ export async function selectNamespaces(context: Context, filter: CollectionFilte
     });
   }
   return { databases, collections, external };
+}
+
+/** Only servers with external collections can hold one; describing is cheap beside flushing and copying. */
+async function lookAt(
+  context: Context,
+  namespace: Namespace,
+  filter: CollectionFilter | undefined,
+): Promise<{ readonly namespace: Namespace; readonly kind: "external" | "internal" | "gone" }> {
+  try {
+    const { external } = await context.milvus.describeCollection(namespace, context.signal);
+    return { namespace, kind: external ? "external" : "internal" };
+  } catch (error) {
+    // Dropped since it was listed: as if it had been dropped before, unless somebody asked for it by name.
+    if (!hasCode(error, "NOT_FOUND") || isNamed(filter, namespace)) throw error;
+    return { namespace, kind: "gone" };
+  }
+}
+
+/** Whether the filter names the collection itself, not just its database. */
+export function isNamed(filter: CollectionFilter | undefined, namespace: Namespace): boolean {
+  const wanted = filter?.databases.get(namespace.database);
+  return wanted instanceof Set && wanted.has(namespace.collection);
+}
+
+function compare(a: string, b: string): number {
+  return a < b ? -1 : Number(a > b);
 }
 
 async function collectionsOf(
