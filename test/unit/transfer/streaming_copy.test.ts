@@ -231,7 +231,15 @@ describe("a target that is not as it should be", () => {
   test("that gives up without ending the body does not keep the source open", async () => {
     const plan = await roots();
     let cancelled = 0;
-    const from = withBodies(plan.from, () => new ReadableStream({ cancel: () => void (cancelled += 1) }));
+    const from = withBodies(
+      plan.from,
+      () =>
+        new ReadableStream({
+          cancel() {
+            cancelled += 1;
+          },
+        }),
+    );
     const to = changed(plan.to, () => ({
       put: async (_, body, { signal }) => {
         await body.open(signal);
