@@ -95,6 +95,10 @@ export function createCatalogWriter(channel: GrpcChannel): CatalogWriter {
       await channel.call("CreateAlias", { ...named(namespace), alias }, within(namespace, signal));
     },
 
+    alterAlias: async (namespace, alias, signal) => {
+      await channel.call("AlterAlias", { ...named(namespace), alias }, within(namespace, signal));
+    },
+
     loadCollection: async (namespace, signal) => {
       await channel.call("LoadCollection", named(namespace), within(namespace, signal));
     },

@@ -115,6 +115,8 @@ export interface CatalogWriter {
     signal: AbortSignal,
   ): Promise<void>;
   createAlias(namespace: Namespace, alias: string, signal: AbortSignal): Promise<void>;
+  /** Points an alias that exists at another collection of its database, in one step. */
+  alterAlias(namespace: Namespace, alias: string, signal: AbortSignal): Promise<void>;
   loadCollection(namespace: Namespace, signal: AbortSignal): Promise<void>;
   releaseCollection(namespace: Namespace, signal: AbortSignal): Promise<void>;
   renameCollection(from: Namespace, to: Namespace, signal: AbortSignal): Promise<void>;

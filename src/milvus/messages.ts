@@ -222,6 +222,7 @@ export interface MilvusMethods {
     response: WireStatus;
   };
   CreateAlias: { request: CollectionRequest & { readonly alias: string }; response: WireStatus };
+  AlterAlias: { request: CollectionRequest & { readonly alias: string }; response: WireStatus };
   LoadCollection: { request: CollectionRequest; response: WireStatus };
   ReleaseCollection: { request: CollectionRequest; response: WireStatus };
   RenameCollection: {

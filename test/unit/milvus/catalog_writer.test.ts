@@ -159,6 +159,7 @@ describe("the other changes", () => {
         CreateIndex: OK,
         DropIndex: OK,
         CreateAlias: OK,
+        AlterAlias: OK,
         LoadCollection: OK,
         ReleaseCollection: OK,
         RenameCollection: OK,
@@ -177,6 +178,7 @@ describe("the other changes", () => {
     );
     await milvus.dropIndex(ns, { fieldName: "v", indexName: "vi" }, signal);
     await milvus.createAlias(ns, "other", signal);
+    await milvus.alterAlias(ns, "moved", signal);
     await milvus.loadCollection(ns, signal);
     await milvus.releaseCollection(ns, signal);
     await milvus.renameCollection(ns, { ...ns, collection: "renamed" }, signal);
@@ -201,6 +203,7 @@ describe("the other changes", () => {
     });
     expect(server.seen("DropIndex")[0]?.request).toMatchObject({ field_name: "v", index_name: "vi" });
     expect(server.seen("CreateAlias")[0]?.request).toMatchObject({ alias: "other", collection_name: "made" });
+    expect(server.seen("AlterAlias")[0]?.request).toMatchObject({ alias: "moved", collection_name: "made" });
     expect(
       server.seen("RenameCollection").map(({ request }) => [request.oldName, request.newName, request.newDBName]),
     ).toEqual([
