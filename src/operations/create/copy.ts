@@ -70,9 +70,9 @@ export async function copyCollection(context: MilvusContext, job: CopyJob): Prom
   }
 }
 
-/** A source object that is not there is no name that somebody mistyped. */
+/** A source object that is not there is no name that somebody mistyped; a bucket that is not there is (no copy's error). */
 function asMissing(error: unknown): unknown {
-  if (!isAppError(error) || error.code !== "NOT_FOUND") return error;
+  if (!isAppError(error) || error.code !== "NOT_FOUND" || error.details.label === undefined) return error;
   return new AppError("DATA_MISSING", error.message, { cause: error, details: error.details });
 }
 
