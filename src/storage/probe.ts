@@ -41,6 +41,8 @@ export interface ProbeOptions {
   readonly signal: AbortSignal;
   /** False: nothing is written, not even tried. */
   readonly write: boolean;
+  /** Where a listing is tried and an object is read: a folder ending with "/"; the whole root path when left out. */
+  readonly prefix?: string;
   /** Entries read of the listing; 100 when left out. */
   readonly maxObjects?: number;
   /** For the whole probe; 60 seconds when left out. */
@@ -99,7 +101,7 @@ async function probeReading(driver: StorageDriver, options: ProbeOptions, step: 
   const listed = await step("list", async () => {
     const maxObjects = options.maxObjects ?? 100;
     let count = 0;
-    for await (const info of driver.list("", { signal })) {
+    for await (const info of driver.list(options.prefix ?? "", { signal })) {
       if (info.size > 0 && (smallest === undefined || info.size < smallest.size)) smallest = info;
       count += 1;
       if (count >= maxObjects) break;

@@ -16,6 +16,10 @@ async function rootWith(change: (calls: DriverCalls) => Partial<DriverCalls> = (
   return wrapDriver(root, change);
 }
 
+async function* failing(): AsyncGenerator<never> {
+  yield await Promise.reject(new AppError("ACCESS_DENIED", "a link, which is not followed"));
+}
+
 describe("probeDriver", () => {
   test("tries everything on a root that works and leaves nothing behind", async () => {
     const root = await rootWith();
@@ -39,6 +43,16 @@ describe("probeDriver", () => {
     const report = await probeDriver(root, { ...options, write: false });
     expect(stepsOf(report)).toEqual(["list", "stat", "read", "range"]);
     expect(changes).toEqual([]);
+  });
+
+  test("looks only below the prefix it is given", async () => {
+    const root = await rootWith((calls) => ({
+      list: (prefix, given) => (prefix === "kept/" ? calls.list(prefix, given) : failing()),
+    }));
+    expect(stepsOf(await probeDriver(root, { ...options, write: false, prefix: "kept/" }))).toEqual([
+      ...["list", "stat", "read", "range"],
+    ]);
+    expect(stepsOf(await probeDriver(root, { ...options, write: false }))).toEqual(["list failed"]);
   });
 
   test("an empty root is no failure", async () => {
