@@ -18,7 +18,10 @@ export function shared<T extends Stoppable>(name: string, start: () => Promise<T
   return starting;
 }
 
-/** A shared Milvus on local storage, without authentication or TLS. */
+/**
+ * A shared Milvus on local storage, without authentication or TLS. Whoever takes it leaves it empty (dropEverything of
+ * milvus_clean.ts in afterAll): the next file may back up all there is.
+ */
 export function sharedMilvus(version: MilvusVersion): Promise<MilvusServer> {
   return shared(`milvus-${version}`, async () => {
     const { startMilvus } = await import("./milvus.ts");
