@@ -4,9 +4,15 @@ import { AppError } from "../../base/errors.ts";
 import { type CollectionFilter, filterFromSelectors, parseFilter } from "../../meta/filter.ts";
 import { formatNamespace } from "../../meta/namespace.ts";
 import { targetMapping } from "../../meta/rename.ts";
-import type { RestoreReport, RestoreVerify } from "../../operations/restore/request.ts";
+import type { MilvusContext } from "../../operations/context.ts";
+import {
+  PartialRestoreError,
+  type RestoreBackupRequest,
+  type RestoreReport,
+  type RestoreVerify,
+} from "../../operations/restore/request.ts";
 import { restoreBackup } from "../../operations/restore/restore.ts";
-import { BaseCommand, EXIT_STATUS_HELP, requireName } from "../base_command.ts";
+import { BaseCommand, EXIT_STATUS_HELP, FailureWithData, requireName } from "../base_command.ts";
 import { formatTable } from "../format.ts";
 import { milvusContext } from "../milvus_context.ts";
 import type { View } from "../view.ts";
@@ -83,7 +89,7 @@ export class RestoreCommand extends BaseCommand {
       const { restore } = session.loaded.config;
       const write = !this.metaOnly;
       await using context = await milvusContext(this.context.runtime, session, { progress: view.progress(), write });
-      const report = await restoreBackup(context, {
+      const report = await restoreTelling(view, context, {
         name,
         id: randomBytes(6).toString("hex"),
         ...choices,
@@ -147,6 +153,24 @@ export class RestoreCommand extends BaseCommand {
       "USAGE",
       `--stall-minutes ${JSON.stringify(this.stallMinutes)} is not a number of minutes above 0`,
     );
+  }
+}
+
+/** A failure says which collections were finished before it: they stay. */
+async function restoreTelling(
+  view: View,
+  context: MilvusContext,
+  request: RestoreBackupRequest,
+): Promise<RestoreReport> {
+  try {
+    return await restoreBackup(context, request);
+  } catch (error) {
+    if (!(error instanceof PartialRestoreError)) throw error;
+    for (const { target, rows } of error.finished.collections) {
+      const count = rows === undefined ? "" : ` (${rows.restored} rows)`;
+      view.note(`restored before the failure, and stays: ${formatNamespace(target)}${count}`);
+    }
+    throw new FailureWithData(error, toJson(error.finished));
   }
 }
 

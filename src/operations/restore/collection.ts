@@ -4,31 +4,28 @@
  * an existing one that is to be replaced serves until the new one has proved right.
  */
 
+import { checksumOf } from "../../base/checksum.ts";
 import { AppError, withContext } from "../../base/errors.ts";
-import type { Semaphore } from "../../base/pool.ts";
 import type { Namespace } from "../../base/types.ts";
 import { formatNamespace } from "../../meta/namespace.ts";
-import type { BackupMeta } from "../../meta/types.ts";
-import type { Manifest } from "../../transfer/manifest.ts";
 import type { MilvusContext } from "../context.ts";
-import { planImports, runImports } from "./import.ts";
+import { planImports, runImports, type StallClock } from "./import.ts";
+import { type PreparedObjects, type PrepareJob, prepareObjects } from "./prepare.ts";
 import type { CollectionRestoreReport, RestoreBackupRequest, RowReport } from "./request.ts";
-import { countExpected, requireRows } from "./rows.ts";
-import { createIndexes, createTargetCollection } from "./schema.ts";
-import { inPlace, type ReadableObjects, readsInPlace, stageObjects } from "./stage.ts";
-import { declaredObjects, type StoredObjects, verifyStored } from "./stored_objects.ts";
+import { requireRows } from "./rows.ts";
+import { createIndexes, createTargetCollection, prepareExistingCollection } from "./schema.ts";
+import type { StoredObjects } from "./stored_objects.ts";
 import type { RestoreTarget } from "./targets.ts";
 
 /** Milvus allows names of 255 characters. */
 const MAX_NAME = 255;
 const CLEANUP_MS = 30_000;
 
-export interface CollectionRestore {
-  readonly target: RestoreTarget;
+export interface CollectionRestore extends PrepareJob {
   /** The target exists; it is replaced or filled. */
   readonly exists: boolean;
-  readonly backup: { readonly meta: BackupMeta; readonly manifest: Manifest | undefined };
-  readonly slots: Semaphore;
+  /** Shared by all collections of the restore. */
+  readonly clock: StallClock;
 }
 
 /** @throws the first failure, with the collection's name in front; what this call made is removed */
@@ -60,20 +57,23 @@ async function restore(
   let indexes = 0;
   progress.report({ type: "phase", phase: "schema", scope });
   try {
-    if (!request.intoExisting) await createTargetCollection(milvus, meta, filled, signal);
+    if (request.intoExisting) await prepareExistingCollection(milvus, meta, filled, signal);
+    else await createTargetCollection(milvus, meta, filled, signal);
     if (readable !== undefined) rows = await importRows(context, request, { work, readable, filled, before });
     if (request.intoExisting && request.dropExistingIndex) await dropIndexes(context, filled);
     if (request.rebuildIndex) {
       progress.report({ type: "phase", phase: "index", scope });
-      indexes = await createIndexes(milvus, meta, filled, { autoIndex: request.autoIndex, signal });
+      const existing = request.intoExisting ? await milvus.listIndexes(filled, signal) : [];
+      indexes = await createIndexes(milvus, meta, filled, { autoIndex: request.autoIndex, existing, signal });
     }
     if (!request.intoExisting) await takePlace(context, { filled, target, replace: work.exists, id: request.id });
   } catch (error) {
-    if (!request.intoExisting) await dropQuietly(context, filled);
+    if (request.intoExisting) warnOfPart(context, target, readable !== undefined);
+    else await dropQuietly(context, filled);
     throw error;
   }
   await restoreAliases(context, work.target);
-  const objects = readable?.objects ?? new Map();
+  const objects: StoredObjects = readable?.objects ?? new Map();
   return {
     source,
     target,
@@ -82,48 +82,18 @@ async function restore(
     bytes: [...objects.values()].reduce((sum, entry) => sum + entry.size, 0),
     readFrom: readable?.readFrom ?? "backup",
     indexes,
+    sizeOnly: readable?.sizeOnly ?? 0,
   };
 }
 
-interface PreparedObjects extends ReadableObjects {
-  readonly objects: StoredObjects;
-}
-
-/** The objects proved, and where Milvus can read them. */
-async function prepareObjects(
-  context: MilvusContext,
-  request: RestoreBackupRequest,
-  work: CollectionRestore,
-): Promise<PreparedObjects> {
-  const { meta, target } = work.target;
-  const scope = formatNamespace(target);
-  const objects = await declaredObjects(context.backupRoot, work.backup, meta, context.signal);
-  const direct = readsInPlace(context);
-  const level = verifyLevel(request.verify, direct, context.backupRoot.capabilities.durableChecksums);
-  if (level !== "none") {
-    context.progress.report({ type: "phase", phase: "verify", scope });
-    const stored = { backupName: work.backup.meta.name, collectionId: meta.collectionId, objects };
-    await verifyStored(context, stored, { level, concurrency: context.transfer.concurrency });
-  }
-  if (direct) return { ...inPlace(context.backupRoot, work.backup.meta.name), objects };
-  context.progress.report({ type: "phase", phase: "stage", scope });
-  const folder = `restore-temp-${request.id}-${target.database}-${target.collection}`;
-  const staged = await stageObjects(
-    context,
-    { backupName: work.backup.meta.name, objects, folder, label: scope },
-    { slots: work.slots, keep: request.keepTempFiles },
-  );
-  return { ...staged, objects };
-}
-
-/** Staging hashes on its way, so a listing is enough before it; in place the listing is enough where bytes are guarded. */
-function verifyLevel(
-  asked: RestoreBackupRequest["verify"],
-  inPlaceRead: boolean,
-  guarded: boolean,
-): "list" | "data" | "none" {
-  if (asked !== "auto") return asked;
-  return inPlaceRead && !guarded ? "data" : "list";
+/** What was imported into somebody's own collection cannot be taken out again. */
+function warnOfPart(context: MilvusContext, target: Namespace, imported: boolean): void {
+  if (!imported) return;
+  context.progress.report({
+    type: "warning",
+    code: "PARTLY_FILLED",
+    message: `${formatNamespace(target)} existed before and may hold part of the backup's rows now`,
+  });
 }
 
 async function importRows(
@@ -138,7 +108,6 @@ async function importRows(
 ): Promise<RowReport> {
   const { meta } = job.work.target;
   const scope = formatNamespace(job.work.target.target);
-  const expected = await countExpected(context, job.work.backup.meta.name, meta);
   context.progress.report({ type: "phase", phase: "import", scope });
   const stages = planImports(meta, job.readable.objects, {
     maxGroups: Math.min(request.maxSegmentsPerImportJob, context.milvus.maxGroupsPerJob),
@@ -147,17 +116,25 @@ async function importRows(
   await runImports(
     context,
     { namespace: job.filled, stages, readable: job.readable },
-    { jobs: request.importJobs, stallSeconds: request.stallSeconds },
+    { jobs: request.importJobs, stallSeconds: request.stallSeconds, clock: job.work.clock },
   );
   context.progress.report({ type: "phase", phase: "check", scope });
-  return await requireRows(context, { namespace: job.filled, expected, before: job.before });
+  return await requireRows(context, { namespace: job.filled, expected: job.readable.expected, before: job.before });
 }
 
 function sideName(target: Namespace, suffix: string): Namespace {
-  return { database: target.database, collection: `${target.collection.slice(0, MAX_NAME - suffix.length)}${suffix}` };
+  const { database, collection } = target;
+  if (collection.length + suffix.length <= MAX_NAME) return { database, collection: `${collection}${suffix}` };
+  // Long names that begin alike must not meet when they are cut.
+  const { value } = checksumOf("crc32", new TextEncoder().encode(collection));
+  const room = MAX_NAME - suffix.length - value.length - 1;
+  return { database, collection: `${collection.slice(0, room)}_${value}${suffix}` };
 }
 
-/** The old collection steps aside by name and is dropped only when the new one answers in its place. */
+/**
+ * The old collection steps aside by name and is dropped only when the new one answers in its place. Its aliases serve the
+ * old one until each moves over in one step: nobody who queries through them meets a gap.
+ */
 async function takePlace(
   context: MilvusContext,
   move: { readonly filled: Namespace; readonly target: Namespace; readonly replace: boolean; readonly id: string },
@@ -172,14 +149,42 @@ async function takePlace(
     return;
   }
   const aside = sideName(target, `_replaced_${move.id}`);
-  await milvus.renameCollection(target, aside, signal);
   try {
+    await milvus.renameCollection(target, aside, signal);
     await milvus.renameCollection(filled, target, signal);
   } catch (error) {
-    await milvus.renameCollection(aside, target, AbortSignal.timeout(CLEANUP_MS));
+    await putBack(context, aside, target);
     throw error;
   }
+  try {
+    const { aliases } = await milvus.describeCollection(aside, signal);
+    for (const alias of aliases) await milvus.alterAlias(target, alias, signal);
+  } catch (error) {
+    throw withContext(
+      error,
+      `its aliases could not be moved to it; what it replaced is kept as ${formatNamespace(aside)}`,
+    );
+  }
   await dropQuietly(context, aside);
+}
+
+/** A rename that failed may have been carried out all the same: what is where is asked, not assumed. */
+async function putBack(context: MilvusContext, aside: Namespace, target: Namespace): Promise<void> {
+  const { milvus } = context;
+  const signal = AbortSignal.timeout(CLEANUP_MS);
+  try {
+    if (!(await milvus.hasCollection(aside, signal))) return;
+    if (await milvus.hasCollection(target, signal)) throw new AppError("ALREADY_EXISTS", "the name is taken");
+    await milvus.renameCollection(aside, target, signal);
+  } catch (error) {
+    context.progress.report({
+      type: "warning",
+      code: "LEFTOVER_COLLECTION",
+      message:
+        `what ${formatNamespace(target)} was before is called ${formatNamespace(aside)} now and is to be renamed by hand: ` +
+        `${error instanceof Error ? error.message : String(error)}`,
+    });
+  }
 }
 
 async function dropIndexes(context: MilvusContext, namespace: Namespace): Promise<void> {
@@ -190,8 +195,14 @@ async function dropIndexes(context: MilvusContext, namespace: Namespace): Promis
 
 /** An alias points at one collection of its database: it is set only where it is free, and only under the old name. */
 async function restoreAliases(context: MilvusContext, { meta, source, target }: RestoreTarget): Promise<void> {
+  if (meta.aliases.length === 0) return;
   const renamed = formatNamespace(source) !== formatNamespace(target);
-  for (const alias of meta.aliases) {
+  const present = await context.milvus.describeCollection(target, context.signal).then(
+    ({ aliases }) => aliases,
+    // Setting them says what is wrong.
+    (): readonly string[] => [],
+  );
+  for (const alias of meta.aliases.filter((name) => !present.includes(name))) {
     const reason = renamed ? "the collection was given another name" : await tryAlias(context, target, alias);
     if (reason === undefined) continue;
     context.progress.report({
@@ -208,7 +219,7 @@ async function tryAlias(context: MilvusContext, target: Namespace, alias: string
     await context.milvus.createAlias(target, alias, context.signal);
     return undefined;
   } catch (error) {
-    if (context.signal.aborted) throw error;
+    // The collection is in its place already: an interruption here costs it the alias, and no more.
     return error instanceof Error ? error.message : String(error);
   }
 }

@@ -3,11 +3,11 @@
  * that hit them: segments of all partitions, then the deletes of one partition, then the deletes of all.
  */
 
-import { AppError } from "../../base/errors.ts";
+import { AppError, withContext } from "../../base/errors.ts";
 import { forEachConcurrent } from "../../base/pool.ts";
 import { sleep } from "../../base/retry.ts";
 import type { Int64, Namespace } from "../../base/types.ts";
-import { deltaImportPrefix, insertImportPrefix } from "../../meta/layout.ts";
+import { deltaImportPrefix, deltaLogPrefix, insertImportPrefix } from "../../meta/layout.ts";
 import { formatNamespace } from "../../meta/namespace.ts";
 import type { CollectionMeta, SegmentMeta } from "../../meta/types.ts";
 import type { ImportProgress } from "../../milvus/gateway.ts";
@@ -64,13 +64,18 @@ function deleteJobs(
   folders: ReadonlySet<string>,
   limits: { readonly maxGroups: number; readonly l0Together: boolean },
 ): readonly ImportJob[] {
-  const groups = segments.map((segment) => [deltaImportPrefix(segment)]).filter(([path]) => folders.has(path ?? ""));
+  const groups = segments.map((segment) => [deletesFolder(segment)]).filter(([path]) => folders.has(path ?? ""));
   return chunk(groups, limits.l0Together ? limits.maxGroups : 1).map((part) => ({
     partition,
     groups: part,
     l0: true,
     storageVersion: 0n,
   }));
+}
+
+/** Without a group the group's folder is the whole partition's, deltas of its rows among them: the segment's own it is. */
+function deletesFolder(segment: SegmentMeta): string {
+  return segment.groupId === 0n ? deltaLogPrefix(segment) : deltaImportPrefix(segment);
 }
 
 /** [insert folder, delta folder?]; empty when the segment has no objects at all. */
@@ -125,7 +130,16 @@ export interface RunImportsOptions {
   /** Jobs under way at once. */
   readonly jobs: number;
   readonly stallSeconds: number;
+  readonly clock: StallClock;
   readonly pollMs?: number;
+}
+
+/**
+ * When any import job of the whole restore last made progress. Jobs wait for each other in the server's queue: one that
+ * stands still while others move is not stalled.
+ */
+export interface StallClock {
+  movedAt: number;
 }
 
 /** Runs the stages to their end. @throws MILVUS_ERROR naming the job, its folders and the server's reason */
@@ -149,22 +163,34 @@ async function waitForJob(
   options: RunImportsOptions,
 ): Promise<void> {
   const scope = formatNamespace(job.namespace);
+  const { clock } = options;
   let seen = "";
-  let movedAt = context.now().getTime();
   while (true) {
-    const progress = await context.milvus.importProgress(job.namespace, job.id, context.signal);
+    const progress = await askProgress(context, job);
     const now = `${progress.state} ${progress.percent}`;
     if (now !== seen) {
       seen = now;
-      movedAt = context.now().getTime();
+      clock.movedAt = context.now().getTime();
       const { percent, state } = progress;
       context.progress.report({ type: "job", id: job.id, scope, percent, state });
     }
     if (progress.phase === "completed") return;
     if (progress.phase === "failed") throw jobFailed(scope, job, progress);
-    if (context.now().getTime() - movedAt > options.stallSeconds * 1000)
+    if (context.now().getTime() - clock.movedAt > options.stallSeconds * 1000) {
       throw jobStalled(scope, job, progress, options);
+    }
     await sleep(options.pollMs ?? POLL_MS, context.signal);
+  }
+}
+
+async function askProgress(
+  context: Pick<MilvusContext, "milvus" | "signal">,
+  job: { readonly namespace: Namespace; readonly id: string },
+): Promise<ImportProgress> {
+  try {
+    return await context.milvus.importProgress(job.namespace, job.id, context.signal);
+  } catch (error) {
+    throw withContext(error, `import job ${job.id}`, { job: job.id });
   }
 }
 

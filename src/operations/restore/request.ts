@@ -1,7 +1,9 @@
 /** What a restore is asked to do, and what it reports. */
 
+import { AppError } from "../../base/errors.ts";
 import type { Int64, Namespace } from "../../base/types.ts";
 import type { CollectionFilter } from "../../meta/filter.ts";
+import { formatNamespace } from "../../meta/namespace.ts";
 import type { TargetMapping } from "../../meta/rename.ts";
 
 /**
@@ -61,6 +63,8 @@ export interface CollectionRestoreReport {
   /** Where Milvus read the data: in the backup root itself, or from a staged copy. */
   readonly readFrom: "backup" | "staged";
   readonly indexes: number;
+  /** Staged copies that nothing but their size vouched for. */
+  readonly sizeOnly: number;
 }
 
 export interface RestoreReport {
@@ -68,4 +72,19 @@ export interface RestoreReport {
   readonly collections: readonly CollectionRestoreReport[];
   readonly databasesCreated: readonly string[];
   readonly seconds: number;
+}
+
+/** A restore that failed after some of its collections were finished: those stay in the target. */
+export class PartialRestoreError extends AppError {
+  readonly finished: RestoreReport;
+
+  constructor(error: AppError, finished: RestoreReport) {
+    const names = finished.collections.map(({ target }) => formatNamespace(target));
+    super(error.code, error.message, {
+      cause: error,
+      retriable: error.retriable,
+      details: { ...error.details, finished: names.join(",") },
+    });
+    this.finished = finished;
+  }
 }

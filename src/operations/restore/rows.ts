@@ -78,7 +78,7 @@ function mismatch(restored: bigint, { backedUp, expected }: Expectation, atMost:
   return new AppError(
     "ROWS_MISMATCH",
     `the target reports ${restored} rows where the backup promises ${promised} (${backedUp} rows, ` +
-      `${backedUp - expected.rows} of them deleted); the collection was not put into place`,
+      `${backedUp - expected.rows} of them deleted)`,
     { details: { restored: restored.toString(), expected: promised } },
   );
 }

@@ -29,7 +29,7 @@ export async function createTargetCollection(
     );
   }
   const hasPartitionKey = schema.fields.some((field) => field.isPartitionKey);
-  const created = await milvus.createCollection(
+  await milvus.createCollection(
     {
       namespace,
       schema: { ...schema, name: namespace.collection, fields: together },
@@ -42,13 +42,30 @@ export async function createTargetCollection(
   );
   for (const field of later) await milvus.addField(namespace, field, signal);
   await requireSameFieldIds(milvus, schema, namespace, signal);
-  if (!hasPartitionKey) {
-    for (const partition of meta.partitions) {
-      if (partition.partitionName === DEFAULT_PARTITION) continue;
-      await milvus.createPartition(namespace, partition.partitionName, signal);
-    }
+  if (hasPartitionKey) return;
+  for (const partition of meta.partitions) {
+    if (partition.partitionName === DEFAULT_PARTITION) continue;
+    await milvus.createPartition(namespace, partition.partitionName, signal);
   }
-  return created;
+}
+
+/**
+ * An existing collection made ready for the backup's rows: partitions it lacks are made.
+ * @throws UNSUPPORTED when its fields have other ids, so that rows would land in other columns
+ */
+export async function prepareExistingCollection(
+  milvus: MilvusGateway,
+  meta: CollectionMeta,
+  namespace: Namespace,
+  signal: AbortSignal,
+): Promise<void> {
+  const schema = fullSchema(milvus, meta);
+  await requireSameFieldIds(milvus, schema, namespace, signal);
+  if (schema.fields.some((field) => field.isPartitionKey)) return;
+  const present = new Set((await milvus.listPartitions(namespace, signal)).map((partition) => partition.name));
+  for (const { partitionName } of meta.partitions) {
+    if (!present.has(partitionName)) await milvus.createPartition(namespace, partitionName, signal);
+  }
 }
 
 /** The schema of the raw answer where the backup has it (it knows more than milvus-backup's format), else the format's. */
@@ -84,7 +101,7 @@ async function requireSameFieldIds(
     throw new AppError(
       "UNSUPPORTED",
       `${formatNamespace(namespace)}: field ${field.name} has id ${field.fieldId} in the backup and ` +
-        `${ids.get(field.name) ?? "none"} in the new collection; its data would land in another column`,
+        `${ids.get(field.name) ?? "none"} in the target; its data would land in another column`,
       { details: { field: field.name, expected: field.fieldId.toString() } },
     );
   }
@@ -95,15 +112,17 @@ function mergeProperties(inner: readonly KeyValue[], outer: readonly KeyValue[])
   return [...merged].map(([key, value]) => ({ key, value }));
 }
 
-/** @returns how many indexes were made */
+/** A field has one index at most: those of `existing` keep theirs. @returns how many indexes were made */
 export async function createIndexes(
   milvus: MilvusGateway,
   meta: CollectionMeta,
   namespace: Namespace,
-  options: { readonly autoIndex: boolean; readonly signal: AbortSignal },
+  options: { readonly autoIndex: boolean; readonly existing: readonly IndexMeta[]; readonly signal: AbortSignal },
 ): Promise<number> {
   const types = new Map(meta.schema.fields.map((field) => [field.name, field.dataType]));
-  for (const index of meta.indexes) {
+  const indexed = new Set(options.existing.map((index) => index.fieldName));
+  const missing = meta.indexes.filter((index) => !indexed.has(index.fieldName));
+  for (const index of missing) {
     const vector = isVectorType(types.get(index.fieldName) ?? 0);
     const params = vector && options.autoIndex ? autoIndexParams(index) : index.params;
     await milvus.createIndex(
@@ -112,7 +131,7 @@ export async function createIndexes(
       options.signal,
     );
   }
-  return meta.indexes.length;
+  return missing.length;
 }
 
 function autoIndexParams(index: IndexMeta): Readonly<Record<string, string>> {

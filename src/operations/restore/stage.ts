@@ -4,21 +4,25 @@
  */
 
 import type { Checksum } from "../../base/checksum.ts";
-import type { Semaphore } from "../../base/pool.ts";
+import { forEachConcurrent, type Semaphore } from "../../base/pool.ts";
 import type { ObjectInfo, StorageDriver } from "../../storage/driver.ts";
-import { directoryPrefix, joinKey, objectKey } from "../../storage/key.ts";
+import { directoryPrefix, joinKey } from "../../storage/key.ts";
 import type { ManifestEntry } from "../../transfer/manifest.ts";
 import { runCopyPlan } from "../../transfer/pipeline.ts";
 import type { CopyTask, Evidence } from "../../transfer/plan.ts";
 import type { MilvusContext } from "../context.ts";
+import { withoutSizeWarnings } from "../size_evidence.ts";
 import type { StoredObjects } from "./stored_objects.ts";
 
 /** Cleaning up has its own bound: it runs also when the operation's signal has fired. */
 const CLEANUP_MS = 60_000;
+const REMOVALS = 16;
 
 /** Where Milvus finds the objects of one collection. */
 export interface ReadableObjects extends AsyncDisposable {
   readonly readFrom: "backup" | "staged";
+  /** Staged copies that nothing but their size vouches for. */
+  readonly sizeOnly: number;
   /** Native path of a folder given by its path relative to the backup; "/"-ended. */
   importPath(prefix: string): string;
 }
@@ -31,6 +35,7 @@ export function readsInPlace(context: Pick<MilvusContext, "backupRoot" | "source
 export function inPlace(backupRoot: StorageDriver, backupName: string): ReadableObjects {
   return {
     readFrom: "backup",
+    sizeOnly: 0,
     importPath: (prefix) => `${backupRoot.nativePath(joinKey(backupName, prefix))}/`,
     [Symbol.asyncDispose]: async () => {},
   };
@@ -52,8 +57,9 @@ export async function stageObjects(
       context.log.info("temporary objects are kept", { prefix: work.folder });
       return;
     }
-    await removePrefix(context.sourceRoot, directoryPrefix(work.folder));
+    await removeStaged(context, directoryPrefix(work.folder));
   };
+  let sizeOnly = 0;
   try {
     const plan = {
       from: context.backupRoot,
@@ -66,17 +72,17 @@ export async function stageObjects(
       slots: options.slots,
       concurrency: context.transfer.concurrency,
       verify: context.transfer.verify,
-      progress: context.progress,
+      progress: withoutSizeWarnings(context.progress),
     });
-    for await (const _ of copy) {
-      // Each result was proven when it was yielded; nothing of it is recorded for a temporary copy.
-    }
+    // Each result was proven when it was yielded; nothing else of it is recorded for a temporary copy.
+    for await (const { evidence } of copy) sizeOnly += Number(evidence.kind === "size");
   } catch (error) {
-    await remove().catch(() => {});
+    await remove();
     throw error;
   }
   return {
     readFrom: "staged",
+    sizeOnly,
     importPath: (prefix) => `${context.sourceRoot.nativePath(joinKey(work.folder, prefix))}/`,
     [Symbol.asyncDispose]: remove,
   };
@@ -111,8 +117,30 @@ export function recordedChecksum(evidence: Evidence): Checksum | undefined {
   return evidence.kind === "size" ? undefined : evidence.checksum;
 }
 
-/** Best effort in bounded time; what could not be removed is for the caller to report. */
-export async function removePrefix(root: StorageDriver, prefix: string): Promise<void> {
-  const signal = AbortSignal.timeout(CLEANUP_MS);
-  for await (const object of root.list(prefix, { signal })) await root.delete(objectKey(object.key), { signal });
+/** Fires a while after `signal`: cleaning up takes the time it takes, and after an interruption a bounded one. */
+function graceAfter(signal: AbortSignal): AbortSignal {
+  if (signal.aborted) return AbortSignal.timeout(CLEANUP_MS);
+  const grace = new AbortController();
+  const start = (): void => void setTimeout(() => grace.abort(), CLEANUP_MS).unref();
+  signal.addEventListener("abort", start, { once: true });
+  return grace.signal;
+}
+
+/** Copies that stay are a nuisance, no failure: what was restored has been checked, and what failed has its own error. */
+async function removeStaged(context: MilvusContext, prefix: string): Promise<void> {
+  const { sourceRoot: root, progress } = context;
+  const signal = graceAfter(context.signal);
+  try {
+    await forEachConcurrent(root.list(prefix, { signal }), { concurrency: REMOVALS, signal }, ({ key }, stop) =>
+      root.delete(key, { signal: stop }),
+    );
+  } catch (error) {
+    progress.report({
+      type: "warning",
+      code: "LEFTOVER_OBJECTS",
+      message:
+        `temporary objects below ${prefix} of ${root.location} could not be removed and are to be removed by hand: ` +
+        `${error instanceof Error ? error.message : String(error)}`,
+    });
+  }
 }

@@ -40,14 +40,17 @@ export async function declaredObjects(
   }
   const recorded = await loadCollectionManifest(root, `${backup.meta.name}/`, ref, { signal });
   for (const [key, entry] of declared) {
-    const known = recorded.get(key);
-    if (known === undefined || known.size !== entry.size) {
-      throw new AppError("BACKUP_INCOMPLETE", `backup ${backup.meta.name}: meta and manifest disagree on ${key}`, {
-        details: { key },
-      });
-    }
+    if (recorded.get(key)?.size !== entry.size) throw disagreement(backup.meta.name, key);
   }
+  // Milvus would import what only the manifest knows, as it imports whole folders.
+  for (const key of recorded.keys()) if (!declared.has(key)) throw disagreement(backup.meta.name, key);
   return recorded;
+}
+
+function disagreement(backup: string, key: string): AppError {
+  return new AppError("BACKUP_INCOMPLETE", `backup ${backup}: meta and manifest disagree on ${key}`, {
+    details: { key },
+  });
 }
 
 function declaredByMeta(collection: CollectionMeta): StoredObjects {

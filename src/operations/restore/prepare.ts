@@ -1,0 +1,63 @@
+/** A collection's objects proved, and laid where Milvus can read them. */
+
+import type { Semaphore } from "../../base/pool.ts";
+import { formatNamespace } from "../../meta/namespace.ts";
+import type { BackupMeta } from "../../meta/types.ts";
+import type { Manifest } from "../../transfer/manifest.ts";
+import type { MilvusContext } from "../context.ts";
+import type { RestoreProgress } from "./progress.ts";
+import type { RestoreBackupRequest, RestoreVerify } from "./request.ts";
+import { countExpected, type Expectation } from "./rows.ts";
+import { inPlace, type ReadableObjects, readsInPlace, stageObjects } from "./stage.ts";
+import { declaredObjects, type StoredObjects, verifyStored } from "./stored_objects.ts";
+import type { RestoreTarget } from "./targets.ts";
+
+export interface PrepareJob {
+  readonly target: RestoreTarget;
+  readonly backup: { readonly meta: BackupMeta; readonly manifest: Manifest | undefined };
+  readonly slots: Semaphore;
+  readonly moves: RestoreProgress;
+}
+
+export interface PreparedObjects extends ReadableObjects {
+  readonly objects: StoredObjects;
+  readonly expected: Expectation;
+}
+
+/** Refuses what is damaged before anything is made in Milvus. @throws CHECKSUM_MISMATCH, DATA_MISSING, BACKUP_INCOMPLETE */
+export async function prepareObjects(
+  context: MilvusContext,
+  request: RestoreBackupRequest,
+  job: PrepareJob,
+): Promise<PreparedObjects> {
+  const { meta, target } = job.target;
+  const scope = formatNamespace(target);
+  const backupName = job.backup.meta.name;
+  const objects = await declaredObjects(context.backupRoot, job.backup, meta, context.signal);
+  const direct = readsInPlace(context);
+  const level = verifyLevel(request.verify, direct, context.backupRoot.capabilities.durableChecksums);
+  const moves = { read: level === "data", staged: !direct };
+  job.moves.planned(objects, moves);
+  if (level !== "none") {
+    context.progress.report({ type: "phase", phase: "verify", scope });
+    const quiet = { ...context, progress: job.moves.ofCheck(moves) };
+    const stored = { backupName, collectionId: meta.collectionId, objects };
+    await verifyStored(quiet, stored, { level, concurrency: context.transfer.concurrency });
+  }
+  const expected = await countExpected(context, backupName, meta);
+  if (direct) return { ...inPlace(context.backupRoot, backupName), objects, expected };
+  context.progress.report({ type: "phase", phase: "stage", scope });
+  const folder = `restore-temp-${request.id}-${target.database}-${target.collection}`;
+  const staged = await stageObjects(
+    context,
+    { backupName, objects, folder, label: scope },
+    { slots: job.slots, keep: request.keepTempFiles },
+  );
+  return { ...staged, objects, expected };
+}
+
+/** Staging hashes on its way, so a listing is enough before it; in place the listing is enough where bytes are guarded. */
+function verifyLevel(asked: RestoreVerify, inPlaceRead: boolean, guarded: boolean): "list" | "data" | "none" {
+  if (asked !== "auto") return asked;
+  return inPlaceRead && !guarded ? "data" : "list";
+}
