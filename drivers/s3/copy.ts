@@ -3,6 +3,7 @@
 import { AppError, throwIfAborted } from "../../src/base/errors.ts";
 import { forEachConcurrent } from "../../src/base/pool.ts";
 import type { CallOptions, ObjectInfo, ObjectKey } from "../../src/storage/driver.ts";
+import { storeDespiteRace } from "./denied.ts";
 import { encodeKey } from "./encode.ts";
 import { checksumHex, lengthOf, unquote } from "./headers.ts";
 import type { Call } from "./http.ts";
@@ -52,7 +53,7 @@ async function copyWhole(root: Root, source: CopySource, to: ObjectKey, options:
     bytes: size,
     signal: options.signal,
   };
-  const result = await copyResult(root, call, "CopyObjectResult");
+  const result = await storeDespiteRace(root, options.signal, () => copyResult(root, call, "CopyObjectResult"));
   const copiedEtag = childText(result, "ETag");
   // Nothing tied the copy to what was listed, so what came of it is looked at.
   if (etag === undefined || copiedEtag === undefined) return checkedStat(root, source, to, options);

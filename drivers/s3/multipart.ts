@@ -3,6 +3,7 @@
 import { AppError, hasCode } from "../../src/base/errors.ts";
 import type { ObjectInfo, ObjectKey } from "../../src/storage/driver.ts";
 import { crc32Base64, crc32Combine, crc32Hex } from "./crc32.ts";
+import { storeDespiteRace } from "./denied.ts";
 import type { Operation } from "./errors.ts";
 import { checksumHex, unquote } from "./headers.ts";
 import type { WireCheck } from "./providers.ts";
@@ -81,10 +82,9 @@ export async function completeUpload(
   const ordered = parts.toSorted((a, b) => a.number - b.number);
   const size = ordered.reduce((sum, part) => sum + part.size, 0);
   const crc = upload.fullObjectCrc32 ? combinedCrc(ordered) : undefined;
-  const completed = await control.call(
-    http.attempt(upload.operation, upload.nativeKey),
-    options.signal,
-    (sdk, client) =>
+  const attempt = http.attempt(upload.operation, upload.nativeKey);
+  const complete = () =>
+    control.call(attempt, options.signal, (sdk, client) =>
       client.send(
         new sdk.CompleteMultipartUploadCommand({
           Bucket: settings.bucket,
@@ -102,7 +102,8 @@ export async function completeUpload(
         }),
         { abortSignal: options.signal, requestTimeout: Math.max(settings.timeoutMs, COMPLETE_LIMIT_MS) },
       ),
-  );
+    );
+  const completed = await storeDespiteRace(root, options.signal, complete);
   const reported = completed.ChecksumType === "COMPOSITE" ? undefined : checksumHex(completed.ChecksumCRC32);
   if (crc !== undefined && reported !== undefined && reported !== crc32Hex(crc)) {
     await removeDamaged(root, upload.nativeKey);

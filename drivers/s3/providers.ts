@@ -32,6 +32,8 @@ export interface Provider {
   /** Largest object one CopyObject takes, in bytes. */
   readonly maxCopyBytes: number;
   readonly maxParts: number;
+  /** How often an upload or copy that is denied is tried in all: MinIO denies some by mistake (denied.ts). */
+  readonly triesWhenDenied: number;
   /** What a download asks for, so that a stored Content-Encoding is neither added nor removed on the way. */
   readonly acceptEncoding: "identity" | "gzip";
   /** Status codes besides 200, 204 and 404 that mean "deleted". */
@@ -51,6 +53,7 @@ const GENERIC: Provider = {
   multipartCopy: true,
   maxCopyBytes: 5 * GIB,
   maxParts: 10_000,
+  triesWhenDenied: 4,
   acceptEncoding: "identity",
   deleteStatuses: [],
 };
@@ -60,6 +63,7 @@ const MINIO: Provider = { ...GENERIC, title: "MinIO", fullObjectCrc32: true, ifA
 const AWS: Provider = {
   ...GENERIC,
   title: "Amazon S3",
+  triesWhenDenied: 1,
   host: "s3.{region}.amazonaws.com",
   globalHosts: ["s3.amazonaws.com", "amazonaws.com"],
   owns: /(?:^|\.)amazonaws\.com(?:\.cn)?$/,
@@ -72,6 +76,7 @@ const AWS: Provider = {
 const GCP: Provider = {
   ...GENERIC,
   title: "Google Cloud Storage through its S3-compatible XML interface, with HMAC keys",
+  triesWhenDenied: 1,
   host: "storage.googleapis.com",
   owns: /(?:^|\.)storage\.googleapis\.com$/,
   defaultRegion: "auto",
@@ -85,6 +90,7 @@ const GCP: Provider = {
 const ALIYUN: Provider = {
   ...GENERIC,
   title: "Alibaba Cloud OSS",
+  triesWhenDenied: 1,
   host: "s3.oss-{region}.aliyuncs.com",
   owns: /\.aliyuncs\.com$/,
   regionInHost: /oss-([a-z]+(?:-[a-z0-9]+)+?)(?:-internal)?\.aliyuncs\.com/,
@@ -97,6 +103,7 @@ const ALIYUN: Provider = {
 const TENCENT: Provider = {
   ...GENERIC,
   title: "Tencent Cloud COS",
+  triesWhenDenied: 1,
   host: "cos.{region}.myqcloud.com",
   owns: /\.(?:myqcloud\.com|tencentcos\.cn)$/,
   regionInHost: /cos\.([a-z]+(?:-[a-z0-9]+)+)\.(?:myqcloud|tencentcos)\.c/,
@@ -108,6 +115,7 @@ const TENCENT: Provider = {
 const HUAWEI: Provider = {
   ...GENERIC,
   title: "Huawei Cloud OBS",
+  triesWhenDenied: 1,
   host: "obs.{region}.myhuaweicloud.com",
   owns: /\.myhuaweicloud\.com$/,
   regionInHost: /obs\.([a-z]+(?:-[a-z0-9]+)+)\.myhuaweicloud\.com/,
@@ -121,6 +129,7 @@ const CEPH: Provider = { ...GENERIC, title: "Ceph Object Gateway", defaultRegion
 const R2: Provider = {
   ...GENERIC,
   title: "Cloudflare R2",
+  triesWhenDenied: 1,
   owns: /\.r2\.cloudflarestorage\.com$/,
   defaultRegion: "auto",
   wireCheck: "md5",

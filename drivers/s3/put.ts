@@ -6,6 +6,7 @@ import { forEachConcurrent } from "../../src/base/pool.ts";
 import type { ObjectInfo, ObjectKey, PutBody, PutOptions } from "../../src/storage/driver.ts";
 import { BodyReader } from "./body_reader.ts";
 import { crc32, crc32Hex } from "./crc32.ts";
+import { storeDespiteRace } from "./denied.ts";
 import { infoOf, unquote } from "./headers.ts";
 import {
   abandonUpload,
@@ -18,6 +19,7 @@ import {
   type UploadedPart,
 } from "./multipart.ts";
 import type { WireCheck } from "./providers.ts";
+import type { Reply } from "./reply.ts";
 import type { Root } from "./root.ts";
 import { checkHeaders } from "./wire_check.ts";
 
@@ -74,7 +76,7 @@ async function putWhole(root: Root, key: ObjectKey, body: PutBody, options: Opti
     options.declared.update(content);
     options.declared.verify();
     const crc = crc32(content);
-    const reply = await root.check.attempt((check) =>
+    const send = (check: WireCheck): Promise<Reply> =>
       root.http.send({
         operation: "put",
         method: "PUT",
@@ -87,8 +89,8 @@ async function putWhole(root: Root, key: ObjectKey, body: PutBody, options: Opti
         body: content,
         bytes: content.length,
         signal: options.signal,
-      }),
-    );
+      });
+    const reply = await storeDespiteRace(root, options.signal, () => root.check.attempt(send));
     await reply.discard();
     source.free(content);
     const info = infoOf(key, body.size, (name) => (name === "last-modified" ? undefined : reply.header(name)));

@@ -136,6 +136,22 @@ describe("put", () => {
     expect(driver.capabilities.checksums).toEqual(["crc32"]);
   });
 
+  test("that MinIO denies while it removes emptied directories beside it is asked for again; a denial that stays is one", async () => {
+    await using passing = serve((_, index) => (index < 2 ? refusal(403, "AccessDenied") : done()));
+    const driver = await openTestRoot(passing.port);
+    expect((await driver.put(KEY, bodyOf("abc"), { signal })).etag).toBe("e");
+    await using denying = serve(() => refusal(403, "AccessDenied"));
+    for (const [provider, tries] of [
+      ["minio", 4],
+      ["aws", 1],
+    ] as const) {
+      const before = denying.seen.length;
+      const denied = await openTestRoot(denying.port, { provider });
+      expect((await failureOf(denied.put(KEY, bodyOf("abc"), { signal }))).code).toBe("ACCESS_DENIED");
+      expect(denying.seen.length - before).toBe(tries);
+    }
+  });
+
   test("that must not replace anything says so, and is refused where the provider cannot", async () => {
     await using service = serve((request) =>
       request.headers.get("if-none-match") === "*" ? refusal(412, "PreconditionFailed") : done(),
