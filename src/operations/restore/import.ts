@@ -142,26 +142,35 @@ export interface StallClock {
   movedAt: number;
 }
 
-/** Runs the stages to their end. @throws MILVUS_ERROR naming the job, its folders and the server's reason */
+/**
+ * Runs the stages to their end.
+ * @returns rows that the jobs say they brought; undefined when one of them does not say
+ * @throws MILVUS_ERROR naming the job, its folders and the server's reason
+ */
 export async function runImports(
   context: Pick<MilvusContext, "milvus" | "signal" | "progress" | "now">,
   work: { readonly namespace: Namespace; readonly stages: ImportStages; readonly readable: ReadableObjects },
   options: RunImportsOptions,
-): Promise<void> {
+): Promise<bigint | undefined> {
+  let imported: bigint | undefined = 0n;
   for (const stage of work.stages) {
     await forEachConcurrent(stage, { concurrency: options.jobs, signal: context.signal }, async (job, signal) => {
       const groups = job.groups.map((group) => group.map((prefix) => work.readable.importPath(prefix)));
       const id = await context.milvus.startImport({ namespace: work.namespace, ...job, groups }, signal);
-      await waitForJob({ ...context, signal }, { namespace: work.namespace, id, folders: job.groups }, options);
+      const done = { namespace: work.namespace, id, folders: job.groups };
+      const { rows } = await waitForJob({ ...context, signal }, done, options);
+      // A job of deletes alone brings none, whatever it counts.
+      if (!job.l0) imported = imported === undefined || rows === undefined ? undefined : imported + rows;
     });
   }
+  return imported;
 }
 
 async function waitForJob(
   context: Pick<MilvusContext, "milvus" | "signal" | "progress" | "now">,
   job: { readonly namespace: Namespace; readonly id: string; readonly folders: readonly (readonly string[])[] },
   options: RunImportsOptions,
-): Promise<void> {
+): Promise<ImportProgress> {
   const scope = formatNamespace(job.namespace);
   const { clock } = options;
   let seen = "";
@@ -174,7 +183,7 @@ async function waitForJob(
       const { percent, state } = progress;
       context.progress.report({ type: "job", id: job.id, scope, percent, state });
     }
-    if (progress.phase === "completed") return;
+    if (progress.phase === "completed") return progress;
     if (progress.phase === "failed") throw jobFailed(scope, job, progress);
     if (context.now().getTime() - clock.movedAt > options.stallSeconds * 1000) {
       throw jobStalled(scope, job, progress, options);

@@ -49,14 +49,14 @@ export interface RowReport {
   readonly backedUp: Int64;
   /** Of these, rows that the backup's deletes remove; `max` differs from `min` only when `exact` is false. */
   readonly deleted: { readonly min: Int64; readonly max: Int64; readonly exact: boolean };
-  /** What the target reports after the restore. */
+  /** What the target reports after the restore; of a collection that existed before, what the import jobs brought. */
   readonly restored: Int64;
 }
 
 export interface CollectionRestoreReport {
   readonly source: Namespace;
   readonly target: Namespace;
-  /** Absent for metaOnly. */
+  /** Absent for metaOnly, and where an existing collection was filled by a server that does not count imported rows. */
   readonly rows?: RowReport;
   readonly objects: number;
   readonly bytes: number;
