@@ -15,6 +15,8 @@ export interface StartMinioOptions {
   readonly tls?: { readonly certPath: string; readonly keyPath: string; readonly caPath: string };
   /** Listens here instead of on a free port, as after a restart on the same data. */
   readonly port?: number;
+  /** Root credentials; the same for every server without them. */
+  readonly keys?: { readonly accessKey: string; readonly secretKey: string };
   readonly timeoutMs?: number;
 }
 
@@ -34,8 +36,7 @@ export interface MinioServer {
   stop(): Promise<void>;
 }
 
-const ACCESS_KEY = "test-access-key";
-const SECRET_KEY = "test-secret-key";
+const KEYS = { accessKey: "test-access-key", secretKey: "test-secret-key" };
 const STOP_MS = 5000;
 
 /**
@@ -54,6 +55,7 @@ export async function startMinio(options: StartMinioOptions = {}): Promise<Minio
     await copyFile(options.tls.certPath, join(certsDir, "public.crt"));
     await copyFile(options.tls.keyPath, join(certsDir, "private.key"));
   }
+  const { accessKey, secretKey } = options.keys ?? KEYS;
   const log = openSync(logFile, "a");
   const child = spawn(
     binary,
@@ -73,8 +75,8 @@ export async function startMinio(options: StartMinioOptions = {}): Promise<Minio
       env: {
         PATH: process.env.PATH,
         HOME: dataDir,
-        MINIO_ROOT_USER: ACCESS_KEY,
-        MINIO_ROOT_PASSWORD: SECRET_KEY,
+        MINIO_ROOT_USER: accessKey,
+        MINIO_ROOT_PASSWORD: secretKey,
         // Neither its console nor a look for updates is wanted.
         MINIO_BROWSER: "off",
         MINIO_UPDATE: "off",
@@ -97,11 +99,11 @@ export async function startMinio(options: StartMinioOptions = {}): Promise<Minio
     host: "127.0.0.1",
     port,
     url,
-    accessKey: ACCESS_KEY,
-    secretKey: SECRET_KEY,
+    accessKey,
+    secretKey,
     pid,
     dataDir,
-    createBucket: (name) => createBucket(url, name, ca),
+    createBucket: (name) => createBucket(server, name, ca),
     async stop() {
       if (!ended) process.kill(pid, "SIGTERM");
       const deadline = Date.now() + STOP_MS;
@@ -148,15 +150,15 @@ async function isReady(url: string, ca: string | undefined): Promise<boolean> {
   }
 }
 
-async function createBucket(url: string, name: string, ca: string | undefined): Promise<void> {
+async function createBucket(server: MinioServer, name: string, ca: string | undefined): Promise<void> {
   const { S3Client, CreateBucketCommand } = await import("@aws-sdk/client-s3");
   const { NodeHttpHandler } = await import("@smithy/node-http-handler");
   const { Agent } = await import("node:https");
   const client = new S3Client({
-    endpoint: url,
+    endpoint: server.url,
     region: "us-east-1",
     forcePathStyle: true,
-    credentials: { accessKeyId: ACCESS_KEY, secretAccessKey: SECRET_KEY },
+    credentials: { accessKeyId: server.accessKey, secretAccessKey: server.secretKey },
     requestHandler: new NodeHttpHandler(ca === undefined ? {} : { httpsAgent: new Agent({ ca }) }),
   });
   try {
