@@ -43,7 +43,7 @@ export const OPTIONS: OptionTable = {
     choices: ["auto", "crc32", "none"],
     default: "auto",
   },
-  partSizeMiB: { type: "integer", description: "Size of an upload's parts in MiB, from 8 to 512.", default: 16 },
+  partSizeMiB: { type: "integer", description: "Size of an upload's parts in MiB, from 8 to 512.", default: 8 },
   multipartCopyThresholdMiB: {
     type: "integer",
     description: "Objects above this size in MiB are copied inside the service in parts.",
@@ -112,7 +112,7 @@ export async function readSettings(options: OptionValues, context: DriverContext
     tls: await readTls(options),
     wireCheck: checksum === "none" || checksum === "crc32" ? checksum : provider.wireCheck,
     wireCheckMayWeaken: checksum !== "crc32",
-    partBytes: integer(options, "partSizeMiB", { from: 8, to: 512, otherwise: 16 }) * MIB,
+    partBytes: integer(options, "partSizeMiB", { from: 8, to: 512, otherwise: 8 }) * MIB,
     copyThresholdBytes: Math.min(
       provider.maxCopyBytes,
       integer(options, "multipartCopyThresholdMiB", { from: 1, to: 5 * 1024 ** 2, otherwise: 500 }) * MIB,

@@ -25,7 +25,7 @@ export interface Root {
   relative(nativeKey: string): ObjectKey;
 }
 
-// Eight parts: two uploads of four parts each proceed at full speed, more share. With 16 MiB parts that is 128 MiB.
+// Eight parts: two uploads of four parts each proceed at full speed, more share. With 8 MiB parts that is 64 MiB.
 const PARTS_IN_MEMORY = 8;
 
 export function createRoot(settings: Settings, log: Logger): Root {
