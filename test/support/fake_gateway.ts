@@ -22,6 +22,7 @@ interface Job {
   readonly request: ImportRequest;
   polls: number;
   done: boolean;
+  rows: readonly FakeRow[];
 }
 
 export function fakeGateway(fake: FakeMilvus): MilvusGateway {
@@ -221,7 +222,7 @@ export function fakeGateway(fake: FakeMilvus): MilvusGateway {
       if (request.groups.length === 0) throw new AppError("MILVUS_ERROR", "import request is empty");
       if (importVersion === "v1" && request.groups.length > 1) throw new AppError("MILVUS_ERROR", "one group a job");
       const id = fake.nextId().toString();
-      jobs.set(id, { collection, request, polls: 0, done: false });
+      jobs.set(id, { collection, request, polls: 0, done: false, rows: [] });
       return id;
     },
     async importProgress(_namespace, id, signal) {
@@ -232,9 +233,11 @@ export function fakeGateway(fake: FakeMilvus): MilvusGateway {
       const scripted = fake.jobState(id, job.polls);
       if (scripted !== undefined) return { ...scripted, state: scripted.phase, reason: "scripted" };
       try {
-        if (!job.done) job.collection.imported.push(...(await importedRows(fake, job.request)));
+        if (!job.done) job.rows = await importedRows(fake, job.request);
+        if (!job.done) job.collection.imported.push(...job.rows);
         job.done = true;
-        return { phase: "completed", percent: 100, state: "Completed", reason: "" };
+        const rows = fake.countsImportedRows ? { rows: BigInt(job.rows.length) } : {};
+        return { phase: "completed", percent: 100, state: "Completed", reason: "", ...rows };
       } catch (error) {
         return { phase: "failed", percent: 0, state: "Failed", reason: error instanceof Error ? error.message : "" };
       }

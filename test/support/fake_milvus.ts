@@ -82,6 +82,8 @@ export class FakeMilvus {
   /** What an import job says at its n-th poll; undefined lets it do its work and complete. */
   jobState: (job: string, poll: number) => { phase: "pending" | "importing" | "failed"; percent: number } | undefined =
     () => undefined;
+  /** Whether an import job says how many rows it brought. */
+  countsImportedRows = true;
   #lastId = 460_000_000_000_000_000n;
   readonly #counts = new Map<string, number>();
 
