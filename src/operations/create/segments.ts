@@ -184,7 +184,8 @@ function segmentObjects(
       partitionId: segment.partitionId,
       rows: segment.rows,
       insertLogs: insert.map(([fieldId, logs]) => fieldBinlog(fieldId, logs)),
-      deltaLogs: files.delta.length === 0 ? [] : [fieldBinlog(0n, files.delta)],
+      // Also without a delete: milvus-backup writes an empty entry then.
+      deltaLogs: [fieldBinlog(0n, files.delta)],
       size: objects.reduce((sum, object) => sum + BigInt(object.size), 0n),
       groupId: allPartitions ? 0n : segment.id,
       isL0: segment.isL0,
