@@ -32,6 +32,8 @@ export interface World {
   readonly bucket: StorageDriver;
   readonly backupRoot: StorageDriver;
   readonly context: MilvusContext;
+  /** Stores of the memory driver: the bucket's, and that of the backups. */
+  readonly stores: { readonly milvus: string; readonly backups: string };
   readonly events: ProgressEvent[];
   readonly stop: AbortController;
   /** Milliseconds that each look at the clock takes. */
@@ -70,6 +72,7 @@ export async function openWorld(options: WorldOptions = {}): Promise<World> {
     milvus,
     bucket,
     backupRoot,
+    stores: { milvus: store, backups: own },
     events,
     stop,
     tick: 1,
