@@ -123,17 +123,23 @@ function unavailable(
   if (site.tls && /certificat|handshake|self.signed|altname|\bTLS|\bSSL|wrong version|bad record/i.test(reason)) {
     return new AppError(
       "UNAVAILABLE",
-      `no trusted connection to ${where}: ${reason}; check milvus.grpc.caCertPath, serverName, mtlsCertPath, ` +
+      `no trusted connection to ${where}: ${connectFailure(reason)}; check milvus.grpc.caCertPath, serverName, mtlsCertPath, ` +
         "mtlsKeyPath, and that the server speaks TLS",
       { ...options, retriable: false },
     );
   }
   return new AppError(
     "UNAVAILABLE",
-    `cannot reach ${where}: ${reason}; check milvus.grpc.address, milvus.grpc.port and milvus.grpc.tlsMode, and that ` +
+    `cannot reach ${where}: ${connectFailure(reason)}; check milvus.grpc.address, milvus.grpc.port and milvus.grpc.tlsMode, and that ` +
       "Milvus is running",
     options,
   );
+}
+
+/** What grpc-js wraps around the one thing that a person can use. */
+function connectFailure(reason: string): string {
+  const core = /Last error: (?:Error: )?(.*?)\.?\s*Resolution note:/.exec(reason)?.[1] ?? reason;
+  return core.replace(/\s*\(\d{4}-\d\d-\d\dT[\d:.]+Z\)/, "");
 }
 
 /** True when the request cannot have reached the server, so that repeating it is safe whatever it does. */
