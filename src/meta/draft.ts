@@ -83,7 +83,7 @@ class StorageDraft implements BackupDraft {
     for (const { key, checksum } of [...documents, { key: DOCUMENT.manifest, ...sealed }]) {
       await verifyDocument(this.#root, joinKey(this.directory, key), checksum, { signal });
     }
-    await this.#root.delete(documentKey(this.name, DOCUMENT.owner), { signal });
+    await this.#dropOwnerRecord({ signal });
     await this.#put(encodeHead(meta), { signal });
     this.#committed = true;
   }
@@ -98,6 +98,15 @@ class StorageDraft implements BackupDraft {
       if (await this.owned({ signal })) await this.#root.delete(ownerKey, { signal });
     } catch {
       // The failure that brought us here is the one to report; a record left behind shows up as an incomplete backup.
+    }
+  }
+
+  /** Where backups may be written and not deleted the record stays; beside the head it means nothing. */
+  async #dropOwnerRecord(options: CallOptions): Promise<void> {
+    try {
+      await this.#root.delete(documentKey(this.name, DOCUMENT.owner), options);
+    } catch (error) {
+      if (!hasCode(error, "ACCESS_DENIED")) throw error;
     }
   }
 

@@ -45,6 +45,18 @@ describe("commit", () => {
     ]);
   });
 
+  test("needs no right to delete: the owner record stays and the backup is complete", async () => {
+    const inner = await openMemoryRoot();
+    const root = withMembers(inner, {
+      delete: async () => Promise.reject(new AppError("ACCESS_DENIED", "nothing may be deleted here")),
+    });
+    await commitSample(root, "nightly");
+    expect(await keysOf(inner)).toContain("nightly/meta/owner.json");
+    const repository = createBackupRepository(inner);
+    expect((await listed(repository)).map(({ state }) => state)).toEqual(["complete"]);
+    expect((await repository.read("nightly", { signal })).name).toBe("nightly");
+  });
+
   test("that meets a document stored wrongly fails and leaves the backup incomplete", async () => {
     const inner = await openMemoryRoot();
     const root = withMembers(inner, {
