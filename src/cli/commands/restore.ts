@@ -206,7 +206,7 @@ function toJson(report: RestoreReport): object {
             rows_restored: entry.rows.restored,
           }),
       objects: entry.objects,
-      size: entry.bytes,
+      size: BigInt(entry.bytes),
       read_from: entry.readFrom,
       indexes: entry.indexes,
     })),
