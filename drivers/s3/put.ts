@@ -133,16 +133,16 @@ async function sendParts(root: Root, upload: Upload, body: PutBody, options: Opt
   const stop = new AbortController();
   const signal = AbortSignal.any([options.signal, stop.signal]);
   const source = await BodyReader.open(body, { what: upload.nativeKey, signal });
+  // Read and not yet sent. A failure leaves some: also a part that was read just then and that nobody takes any more.
+  const held = new Set<number>();
+  const release = (number: number, size: number): void => {
+    if (held.delete(number)) budget.give(size);
+  };
   const read = async function* (): AsyncGenerator<Part> {
     for (const [index, size] of sizes.entries()) {
       await budget.take(size, signal);
-      let content: Uint8Array;
-      try {
-        content = await source.next(size);
-      } catch (error) {
-        budget.give(size);
-        throw error;
-      }
+      held.add(index + 1);
+      const content = await source.next(size);
       options.declared.update(content);
       yield { number: index + 1, size, content };
     }
@@ -157,10 +157,11 @@ async function sendParts(root: Root, upload: Upload, body: PutBody, options: Opt
         stop.abort(error);
         throw error;
       } finally {
-        budget.give(part.size);
+        release(part.number, part.size);
       }
     });
   } finally {
+    for (const number of held) release(number, sizes[number - 1] ?? 0);
     await source.close();
   }
   return sent;
