@@ -3,13 +3,13 @@
  * itself; else the objects are copied below the Milvus root path, each against its recorded digest, and removed at the end.
  */
 
-import type { Checksum } from "../../base/checksum.ts";
 import { forEachConcurrent, type Semaphore } from "../../base/pool.ts";
 import type { ObjectInfo, StorageDriver } from "../../storage/driver.ts";
 import { directoryPrefix, joinKey } from "../../storage/key.ts";
 import type { ManifestEntry } from "../../transfer/manifest.ts";
+import { expectedChecksum } from "../../transfer/manifest_entry.ts";
 import { runCopyPlan } from "../../transfer/pipeline.ts";
-import type { CopyTask, Evidence } from "../../transfer/plan.ts";
+import type { CopyTask } from "../../transfer/plan.ts";
 import type { MilvusContext } from "../context.ts";
 import { withoutSizeWarnings } from "../size_evidence.ts";
 import type { StoredObjects } from "./stored_objects.ts";
@@ -98,7 +98,7 @@ function* stageTasks(
   },
 ): Generator<CopyTask> {
   for (const entry of work.objects.values()) {
-    const expected = recordedChecksum(entry.evidence);
+    const expected = expectedChecksum(entry);
     yield {
       source: sourceOf(work.backupName, entry),
       targetKey: joinKey(work.folder, entry.key),
@@ -110,11 +110,6 @@ function* stageTasks(
 
 function sourceOf(backupName: string, entry: ManifestEntry): ObjectInfo {
   return { key: joinKey(backupName, entry.key), size: entry.size, checksums: {} };
-}
-
-/** The digest an object of this evidence must have; undefined where only its size is known. */
-export function recordedChecksum(evidence: Evidence): Checksum | undefined {
-  return evidence.kind === "size" ? undefined : evidence.checksum;
 }
 
 /** Fires a while after `signal`: cleaning up takes the time it takes, and after an interruption a bounded one. */
