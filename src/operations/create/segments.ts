@@ -49,7 +49,7 @@ export async function findSegmentObjects(
     const logs = exact?.get(segment.id);
     const chosen = logs === undefined ? files : pickDeclared(name, segment, files, logs);
     if (!segment.isL0 && segment.rows > 0n && countLogs(chosen) === 0) throw unnamedFiles(name, segment);
-    if (logs === undefined && segment.isL0 && files.delta.length === 0) throw missingDeletes(name, segment);
+    if (segment.isL0 && chosen.delta.length === 0) throw missingDeletes(name, segment);
     if (logs === undefined && !segment.isL0) requireWholeFields(name, segment, files, description.schema);
     found.push(segmentObjects(context, segment, chosen, logs?.vChannel ?? ""));
   }
@@ -125,7 +125,7 @@ function unnamedFiles(name: string, segment: SegmentDescription): AppError {
 function missingDeletes(name: string, segment: SegmentDescription): AppError {
   return new AppError(
     "DATA_MISSING",
-    `collection ${name}: L0 segment ${segment.id} is declared by Milvus and its deletes are absent from the storage`,
+    `collection ${name}: L0 segment ${segment.id} is declared by Milvus, and no delta log of it is named or in the storage`,
     { details: { collection: name, segment: segment.id.toString() } },
   );
 }

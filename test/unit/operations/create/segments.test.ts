@@ -87,6 +87,13 @@ describe("where the server names the files", () => {
     await expect(create(world)).rejects.toEqual(coded("DATA_MISSING", "the server names no files of it"));
   });
 
+  test("an L0 segment of which no delta log is named fails: deleted rows would come back", async () => {
+    const { world } = await withSegment();
+    const l0 = await world.fake.deleteL0(world.fake.get(books), [1n]);
+    l0.deltaLogs.length = 0;
+    await expect(create(world)).rejects.toEqual(coded("DATA_MISSING", `L0 segment ${l0.id}`));
+  });
+
   test("the channel of a segment is recorded", async () => {
     const { world, segment } = await withSegment();
     const { meta } = await create(world);
