@@ -10,6 +10,7 @@ import type { Namespace } from "../../base/types.ts";
 import { formatNamespace } from "../../meta/namespace.ts";
 import type { CollectionMeta, PartitionMeta, SegmentMeta } from "../../meta/types.ts";
 import type { FlushResult } from "../../milvus/gateway.ts";
+import type { ObjectKey } from "../../storage/driver.ts";
 import type { CollectionManifestRef } from "../../transfer/manifest.ts";
 import type { MilvusContext } from "../context.ts";
 import { type CopiedCollection, type CopyCounts, copyCollection, writeEmptyManifest } from "./copy.ts";
@@ -26,6 +27,8 @@ export interface CollectionJob {
   readonly slots: Semaphore;
   /** Called when the collection's objects are known, before the first is copied; the last call counts. */
   readonly onPlanned: (objects: number, bytes: number) => void;
+  /** Filled with every key below the backup root that something is copied to. */
+  readonly targets: Set<ObjectKey>;
 }
 
 export interface CollectionBackup {
@@ -46,7 +49,7 @@ export async function backupCollection(context: MilvusContext, job: CollectionJo
 
 async function backup(context: MilvusContext, job: CollectionJob, name: string): Promise<CollectionBackup> {
   const { milvus, progress, signal } = context;
-  const { namespace, directory, slots, onPlanned } = job;
+  const { namespace, directory, slots, onPlanned, targets } = job;
   let flushed: FlushResult | undefined;
   if (job.strategy === "serial_flush") {
     progress.report({ type: "phase", phase: "flush", scope: name });
@@ -57,7 +60,7 @@ async function backup(context: MilvusContext, job: CollectionJob, name: string):
   const indexes = await milvus.listIndexes(namespace, signal);
   const loadState = await milvus.loadState(namespace, signal);
   progress.report({ type: "phase", phase: "plan", scope: name });
-  const copyJob = { namespace, description, directory, slots, onPlanned };
+  const copyJob = { namespace, description, directory, slots, onPlanned, targets };
   const content =
     job.strategy === "meta_only"
       ? await withoutData(context, job, description.id)

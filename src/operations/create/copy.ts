@@ -1,12 +1,13 @@
 /** A collection's objects into the backup, each with its line in the collection's manifest. */
 
 import { AppError, hasCode, isAppError } from "../../base/errors.ts";
-import { Semaphore } from "../../base/pool.ts";
+import { forEachConcurrent, Semaphore } from "../../base/pool.ts";
 import type { Int64, Namespace } from "../../base/types.ts";
 import { deltaLogKey, insertLogKey } from "../../meta/layout.ts";
 import { formatNamespace } from "../../meta/namespace.ts";
 import type { SegmentMeta } from "../../meta/types.ts";
 import type { CollectionDescription, PartitionDescription, SegmentDescription } from "../../milvus/gateway.ts";
+import type { ObjectKey } from "../../storage/driver.ts";
 import { joinKey } from "../../storage/key.ts";
 import type { CollectionManifestRef } from "../../transfer/manifest.ts";
 import { CollectionManifestWriter } from "../../transfer/manifest_writer.ts";
@@ -14,6 +15,8 @@ import { runCopyPlan } from "../../transfer/pipeline.ts";
 import type { CopyTask, CopyVia, Evidence } from "../../transfer/plan.ts";
 import type { MilvusContext } from "../context.ts";
 import { findSegmentObjects, type SegmentObjects } from "./segments.ts";
+
+const REMOVALS = 16;
 
 /** How the objects travelled and what vouches for them. */
 export interface CopyCounts {
@@ -29,6 +32,8 @@ export interface CopyJob {
   readonly slots: Semaphore;
   /** Called when the collection's objects are known, before the first is copied; the last call counts. */
   readonly onPlanned: (objects: number, bytes: number) => void;
+  /** Filled with every key below the backup root that something is copied to, so that it can be taken back. */
+  readonly targets: Set<ObjectKey>;
 }
 
 export interface CopiedCollection {
@@ -62,7 +67,8 @@ export async function copyCollection(context: MilvusContext, job: CopyJob): Prom
     const second = new Attempt(context, job, declared);
     try {
       const result = await second.run();
-      await removeStale(context, first.targets, second.targets);
+      // A restore would refuse a backup with extra objects.
+      await removeObjects(context, first.targets.difference(second.targets));
       return result;
     } catch (failure) {
       throw signal.aborted ? failure : asMissing(failure);
@@ -77,7 +83,7 @@ function asMissing(error: unknown): unknown {
 }
 
 class Attempt {
-  readonly targets = new Set<CopyTask["targetKey"]>();
+  readonly targets = new Set<ObjectKey>();
   readonly #context: MilvusContext;
   readonly #job: CopyJob;
   readonly #declared: readonly SegmentDescription[];
@@ -102,7 +108,10 @@ class Attempt {
     requirePartitions(this.#declared, partitions);
     const found = await findSegmentObjects(this.#context, namespace, { description, segments: this.#declared });
     const tasks = copyTasks(directory, name, found);
-    for (const { targetKey } of tasks) this.targets.add(targetKey);
+    for (const { targetKey } of tasks) {
+      this.targets.add(targetKey);
+      this.#job.targets.add(targetKey);
+    }
     const bytes = tasks.reduce((sum, task) => sum + task.source.size, 0);
     this.#job.onPlanned(tasks.length, bytes);
     this.#context.progress.report({ type: "phase", phase: "copy", scope: name });
@@ -192,11 +201,13 @@ async function copyAll(
   return { manifest, copied: { via, evidence } };
 }
 
-/** What the first attempt copied and the second does not name: a restore would refuse a backup with extra objects. */
-async function removeStale(
-  context: MilvusContext,
-  before: ReadonlySet<CopyTask["targetKey"]>,
-  now: ReadonlySet<CopyTask["targetKey"]>,
+/** Takes copies back; what is absent already counts as removed. */
+export async function removeObjects(
+  context: Pick<MilvusContext, "backupRoot" | "signal">,
+  keys: Iterable<ObjectKey>,
 ): Promise<void> {
-  for (const key of before) if (!now.has(key)) await context.backupRoot.delete(key, { signal: context.signal });
+  const { backupRoot, signal } = context;
+  await forEachConcurrent(keys, { concurrency: REMOVALS, signal }, (key, stop) =>
+    backupRoot.delete(key, { signal: stop }),
+  );
 }

@@ -6,12 +6,13 @@ import type { Namespace } from "../../base/types.ts";
 import type { CollectionFilter } from "../../meta/filter.ts";
 import { formatNamespace } from "../../meta/namespace.ts";
 import type { BackupMeta, DatabaseMeta } from "../../meta/types.ts";
+import type { ObjectKey } from "../../storage/driver.ts";
 import { MANIFEST_FORMAT_VERSION, type Manifest } from "../../transfer/manifest.ts";
 import type { CopyTotals } from "../../transfer/plan.ts";
 import type { MilvusContext } from "../context.ts";
 import { warnOfSizeEvidence, withoutSizeWarnings } from "../size_evidence.ts";
 import { backupCollection, type CollectionBackup, type CollectionJob, type FlushStrategy } from "./collection.ts";
-import type { CopyCounts } from "./copy.ts";
+import { type CopyCounts, removeObjects } from "./copy.ts";
 import { PlannedTotals } from "./planned_totals.ts";
 import { isNamed, selectNamespaces } from "./select.ts";
 
@@ -113,6 +114,7 @@ async function backupCollections(
       strategy: request.strategy,
       slots,
       onPlanned: (objects: number, bytes: number) => planned.set(namespace, { objects, bytes }),
+      targets: new Set<ObjectKey>(),
     };
     const backup = await backupUnlessDropped({ ...context, signal }, request, job);
     if (backup === undefined) planned.set(namespace, { objects: 0, bytes: 0 });
@@ -127,8 +129,8 @@ async function backupCollections(
 }
 
 /**
- * A collection that is dropped while the backup runs would not have been in it a moment later: it is left out, unless
- * somebody asked for it by name.
+ * A collection that is dropped while the backup runs would not have been in it a moment later: it is left out, with what
+ * was copied of it, unless somebody asked for it by name.
  */
 async function backupUnlessDropped(
   context: MilvusContext,
@@ -143,6 +145,7 @@ async function backupUnlessDropped(
       throw error;
     }
     if (await milvus.hasCollection(job.namespace, signal)) throw error;
+    await removeObjects(context, job.targets);
     const message = `${formatNamespace(job.namespace)} was dropped while the backup ran and is not part of it`;
     progress.report({ type: "warning", code: "COLLECTION_DROPPED", message });
     return undefined;

@@ -180,6 +180,23 @@ describe("which collections", () => {
     },
   );
 
+  test("of a collection that is dropped while it is copied nothing stays in the backup", async () => {
+    let world: World | undefined;
+    const drop = (): AppError => {
+      if (world !== undefined) world.fake.collections = [];
+      return new AppError("NOT_FOUND", "there is no such object");
+    };
+    world = await openWorld({
+      backups: "own bucket",
+      source: (root) =>
+        faultyDriver(root, { call: (call, count) => (call === "get" && count === 3 ? drop() : undefined) }),
+    });
+    await world.fake.store(world.fake.make(films), [5n]);
+    const report = await create(world, { collections: 1 });
+    expect(report.dropped).toEqual(["default.films"]);
+    expect((await keysOf(world.backupRoot)).filter((key) => !key.startsWith("nightly/meta/"))).toEqual([]);
+  });
+
   test("a collection that was asked for by name and is dropped meanwhile fails the backup", async () => {
     const world = await withBooks();
     world.fake.script = (name) => {
