@@ -54,10 +54,12 @@ async function restore(
   const filled = request.intoExisting ? target : sideName(target, `_restoring_${request.id}`);
   let rows: RowReport | undefined;
   let indexes = 0;
+  let touched = false;
   progress.report({ type: "phase", phase: "schema", scope });
   try {
     if (request.intoExisting) await prepareExistingCollection(milvus, meta, filled, signal);
     else await createTargetCollection(milvus, meta, filled, signal);
+    touched = readable !== undefined;
     if (readable !== undefined) rows = await importRows(context, request, { work, readable, filled });
     if (request.intoExisting && request.dropExistingIndex) await dropIndexes(context, filled);
     if (request.rebuildIndex) {
@@ -67,8 +69,8 @@ async function restore(
     }
     if (!request.intoExisting) await takePlace(context, { filled, target, replace: work.exists, id: request.id });
   } catch (error) {
-    if (request.intoExisting) warnOfPart(context, target, readable !== undefined);
-    else await dropQuietly(context, filled);
+    if (!request.intoExisting) await dropQuietly(context, filled);
+    else if (touched) warnOfPart(context, target);
     throw error;
   }
   await restoreAliases(context, work.target);
@@ -86,8 +88,7 @@ async function restore(
 }
 
 /** What was imported into somebody's own collection cannot be taken out again. */
-function warnOfPart(context: MilvusContext, target: Namespace, imported: boolean): void {
-  if (!imported) return;
+function warnOfPart(context: MilvusContext, target: Namespace): void {
   context.progress.report({
     type: "warning",
     code: "PARTLY_FILLED",

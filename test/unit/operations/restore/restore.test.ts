@@ -322,6 +322,7 @@ describe("an existing target", () => {
       coded("UNSUPPORTED", "field vector has id 101 in the backup and 102 in the target"),
     );
     expect(calls(world, /^startImport/)).toEqual([]);
+    expect(warnings(world)).toEqual([]);
   });
 
   test("that was to be filled and is not there is refused", async () => {
