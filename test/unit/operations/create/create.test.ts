@@ -188,6 +188,8 @@ describe("which collections", () => {
     };
     world = await openWorld({
       backups: "own bucket",
+      // One after another, so that two are stored before the third is gone.
+      transfer: { concurrency: 1 },
       source: (root) =>
         faultyDriver(root, { call: (call, count) => (call === "get" && count === 3 ? drop() : undefined) }),
     });
