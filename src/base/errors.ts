@@ -84,9 +84,13 @@ export function hasCode(error: unknown, ...codes: readonly ErrorCode[]): boolean
   return isAppError(error) && codes.includes(error.code);
 }
 
-/** Wraps anything thrown into an AppError; an AppError passes through unchanged. Abort errors become ABORTED. */
+/**
+ * Wraps anything thrown into an AppError; an AppError passes through unchanged. Abort errors become ABORTED. Of a failure
+ * and another one while cleaning up after it, the first is what happened.
+ */
 export function toAppError(error: unknown): AppError {
   if (isAppError(error)) return error;
+  if (error instanceof SuppressedError) return toAppError(error.suppressed);
   if (error instanceof Error && error.name === "AbortError") {
     return new AppError("ABORTED", "interrupted", { cause: error });
   }

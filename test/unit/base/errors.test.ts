@@ -45,6 +45,15 @@ describe("toAppError", () => {
     expect(toAppError("text").message).toContain("text");
     expect(toAppError(new DOMException("stop", "AbortError"))).toMatchObject({ code: "ABORTED" });
   });
+
+  test("of a failure and a second one while closing, gives the first", async () => {
+    const first = new AppError("NO_SPACE", "full");
+    const failing = async (): Promise<void> => {
+      await using _closes = { [Symbol.asyncDispose]: () => Promise.reject(new Error("cannot close")) };
+      throw first;
+    };
+    expect(await failing().catch(toAppError)).toBe(first);
+  });
 });
 
 describe("withContext", () => {
