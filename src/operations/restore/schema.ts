@@ -1,7 +1,7 @@
 /** A collection in the target as it is in the backup: schema, partitions, indexes, aliases. */
 
 import { AppError } from "../../base/errors.ts";
-import type { Namespace } from "../../base/types.ts";
+import type { Int64, Namespace } from "../../base/types.ts";
 import { formatNamespace } from "../../meta/namespace.ts";
 import type { CollectionMeta, CollectionSchema, FieldSchema, IndexMeta, KeyValue } from "../../meta/types.ts";
 import { isVectorType } from "../../milvus/data_types.ts";
@@ -94,17 +94,25 @@ async function requireSameFieldIds(
   namespace: Namespace,
   signal: AbortSignal,
 ): Promise<void> {
-  const made = await milvus.describeCollection(namespace, signal);
-  const ids = new Map(made.schema.fields.map((field) => [field.name, field.fieldId]));
-  for (const field of schema.fields) {
-    if (field.isDynamic || ids.get(field.name) === field.fieldId) continue;
+  const made = fieldIds((await milvus.describeCollection(namespace, signal)).schema);
+  for (const [name, id] of fieldIds(schema)) {
+    if (made.get(name) === id) continue;
     throw new AppError(
       "UNSUPPORTED",
-      `${formatNamespace(namespace)}: field ${field.name} has id ${field.fieldId} in the backup and ` +
-        `${ids.get(field.name) ?? "none"} in the target; its data would land in another column`,
-      { details: { field: field.name, expected: field.fieldId.toString() } },
+      `${formatNamespace(namespace)}: field ${name} has id ${id} in the backup and ` +
+        `${made.get(name) ?? "none"} in the target; its data would land in another column`,
+      { details: { field: name, expected: id.toString() } },
     );
   }
+}
+
+/** Name -> id of every field that has data of its own; those inside a struct by "<struct>.<field>". */
+function fieldIds(schema: CollectionSchema): ReadonlyMap<string, Int64> {
+  const plain = schema.fields.filter((field) => !field.isDynamic);
+  const inner = schema.structArrayFields.flatMap((struct) =>
+    struct.fields.map((field) => ({ name: `${struct.name}.${field.name}`, fieldId: field.fieldId })),
+  );
+  return new Map([...plain, ...inner].map((field) => [field.name, field.fieldId]));
 }
 
 function mergeProperties(inner: readonly KeyValue[], outer: readonly KeyValue[]): readonly KeyValue[] {

@@ -74,6 +74,25 @@ describe("createTargetCollection", () => {
     );
   });
 
+  test("so are ids of fields inside a struct", async () => {
+    const world = await openWorld();
+    const { milvus } = world;
+    const structs = (fieldId: bigint) => ({
+      structArrayFields: [{ fieldId: 102n, name: "parts", description: "", fields: [field(fieldId, "size")] }],
+    });
+    const renumbering = {
+      ...milvus,
+      describeCollection: async (...given: Parameters<typeof milvus.describeCollection>) => {
+        const description = await milvus.describeCollection(...given);
+        return { ...description, schema: { ...description.schema, ...structs(104n) } };
+      },
+    };
+    const schema = { ...BOOKS, ...structs(103n) };
+    await expect(createTargetCollection(renumbering, metaOf(schema), books, never)).rejects.toEqual(
+      coded("UNSUPPORTED", "field parts.size has id 103 in the backup and 104 in the target"),
+    );
+  });
+
   test("partitions are made, the default one is there; a partition key brings its own", async () => {
     const partitions = ["_default", "old", "new"].map((partitionName, index) => ({
       partitionId: BigInt(index),
