@@ -1,10 +1,11 @@
 /** The directories of one root: made, made durable, checked for links that lead elsewhere, removed when they are empty. */
 
-import { mkdir, readdir, realpath, rmdir, unlink } from "node:fs/promises";
+import { mkdir, realpath, rmdir, unlink } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { AppError } from "../../src/base/errors.ts";
 import { DirectorySync } from "./directory_sync.ts";
 import { isSystemError } from "./fs_errors.ts";
+import { entriesOf } from "./read.ts";
 import { isStale, isTempName } from "./temp_files.ts";
 
 /** Beyond this many remembered directories everything is forgotten and checked anew. */
@@ -122,14 +123,5 @@ async function removed(directory: string): Promise<boolean> {
     return true;
   } catch (error) {
     return isSystemError(error, "ENOENT");
-  }
-}
-
-async function entriesOf(directory: string) {
-  try {
-    return await readdir(directory, { withFileTypes: true });
-  } catch (error) {
-    if (isSystemError(error, "ENOENT", "ENOTDIR")) return [];
-    throw error;
   }
 }

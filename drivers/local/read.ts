@@ -1,6 +1,6 @@
 /** Reading objects and listing directories. */
 
-import { type BigIntStats, constants } from "node:fs";
+import { type BigIntStats, constants, type Dirent } from "node:fs";
 import { type FileHandle, lstat, open, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { AppError, abortError, throwIfAborted } from "../../src/base/errors.ts";
@@ -162,7 +162,8 @@ async function statListed(path: string, key: ObjectKey): Promise<ObjectInfo | un
   }
 }
 
-async function entriesOf(directory: string) {
+/** What lies in a directory; nothing in one that is not there. */
+export async function entriesOf(directory: string): Promise<Dirent[]> {
   try {
     return await readdir(directory, { withFileTypes: true });
   } catch (error) {

@@ -1,6 +1,7 @@
 /** Single objects: stat, get, delete. */
 
 import { AppError, hasCode } from "../../src/base/errors.ts";
+import { streamOf } from "../../src/base/streams.ts";
 import type {
   ByteRange,
   CallOptions,
@@ -151,15 +152,6 @@ async function bodyOf(
   onChunk(content);
   onEnd();
   return streamOf(content);
-}
-
-function streamOf(content: Uint8Array): ReadableStream<Uint8Array> {
-  return new ReadableStream<Uint8Array>({
-    start(controller) {
-      if (content.length > 0) controller.enqueue(content);
-      controller.close();
-    },
-  });
 }
 
 function shortBody(text: string, cause?: unknown): AppError {

@@ -46,7 +46,7 @@ const GENERIC: Provider = {
   title: "any other S3-compatible service",
   defaultRegion: "us-east-1",
   addressing: "path",
-  // Refused once, the next weaker check is used from then on (objects.ts).
+  // Refused once, the next weaker check is used from then on (wire_check.ts).
   wireCheck: "crc32",
   fullObjectCrc32: false,
   ifAbsent: false,

@@ -65,8 +65,9 @@ export class Semaphore {
 /**
  * Runs `work` over `items`, at most `concurrency` at once, and yields results as they finish (not in order).
  * The first failure stops the rest: `work` sees its signal fire, nothing new starts, all that started has ended
- * before the failure is thrown. Items are pulled only when a place is free, so a lazy source is never held whole;
- * a source that is slow to give its next item holds back neither results nor a failure nor an abort.
+ * before the failure is thrown. Items are pulled only when a place is free, so a lazy source is never held whole.
+ * A source that is slow to give its next item holds back no result, and no running work learns later of a failure or an
+ * abort; only the throw waits for it, and what it then gives is dropped: a source that must give up at once needs the signal.
  */
 export async function* mapConcurrent<I, O>(
   items: AsyncIterable<I> | Iterable<I>,

@@ -1,6 +1,6 @@
-/** The effective configuration as text and as data, secrets masked (build.ts masks when it makes the entries). */
+/** The effective configuration as text, secrets masked (build.ts masks when it makes the entries). */
 
-import type { ConfigEntry, ConfigSource } from "./config.ts";
+import type { ConfigEntry } from "./config.ts";
 
 const HEADERS = ["PARAMETER", "VALUE", "SOURCE", "SOURCE_KEY"] as const;
 
@@ -16,20 +16,6 @@ export function configTable(entries: readonly ConfigEntry[]): string {
   ];
   const widths = HEADERS.map((_, column) => Math.max(...rows.map((row) => [...(row[column] ?? "")].length)));
   return rows.map((row) => row.map((cell, column) => pad(cell, column, widths)).join("")).join("\n");
-}
-
-/** One object for each key, in table order. */
-export function configJson(entries: readonly ConfigEntry[]): {
-  readonly parameters: readonly {
-    readonly key: string;
-    readonly value: string;
-    readonly source: ConfigSource;
-    readonly sourceKey: string;
-  }[];
-} {
-  return {
-    parameters: entries.map(({ key, value, source, sourceKey }) => ({ key, value, source, sourceKey })),
-  };
 }
 
 function pad(cell: string, column: number, widths: readonly number[]): string {

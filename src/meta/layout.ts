@@ -48,11 +48,6 @@ export function documentKey(name: string, document: DocumentPath): ObjectKey {
   return objectKey(`${backupPrefix(name)}${document}`);
 }
 
-/** Path of a collection's manifest, relative to the backup: "meta/manifests/449577000000000001.jsonl". */
-export function collectionManifestPath(collectionId: Int64 | string): ObjectKey {
-  return objectKey(`${MANIFESTS_PREFIX}${collectionId}.jsonl`);
-}
-
 /** Group id a new backup gives a segment: its own id, none for deletes of all partitions. */
 export function groupIdOf(partitionId: Int64, segmentId: Int64): Int64 {
   return partitionId === ALL_PARTITIONS ? 0n : segmentId;

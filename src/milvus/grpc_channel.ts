@@ -7,7 +7,7 @@ import { AppError, abortError, hasCode, throwIfAborted } from "../base/errors.ts
 import type { Logger } from "../base/log.ts";
 import { DEFAULT_RETRY, type RetryPolicy, retry } from "../base/retry.ts";
 import { hostPort, type MilvusConnection, type TlsSettings } from "./connection.ts";
-import { type CallSite, GRPC, statusError, transportError, wasNotSent } from "./grpc_errors.ts";
+import { type CallSite, statusError, transportError, wasNotSent } from "./grpc_errors.ts";
 import type { MethodName, MilvusMethods, WireStatus } from "./messages.ts";
 import { loadMilvusProto, type MilvusProto, type ProtoMethod } from "./proto.ts";
 
@@ -217,9 +217,4 @@ function credentials(grpc: typeof Grpc, tls: TlsSettings | undefined): Grpc.Chan
   return grpc.credentials.createSsl(tls.ca ?? null, tls.client?.key ?? null, tls.client?.cert ?? null, {
     checkServerIdentity: (_name, certificate) => checkServerIdentity(tls.identity, certificate),
   });
-}
-
-/** True for errors of servers that do not have a call at all. */
-export function isUnimplemented(error: unknown): boolean {
-  return hasCode(error, "UNSUPPORTED") && error instanceof AppError && error.details.grpcCode === GRPC.UNIMPLEMENTED;
 }

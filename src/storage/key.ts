@@ -42,15 +42,6 @@ export function relativeKey(key: string, prefix: string): ObjectKey {
   return objectKey(key.slice(prefix.length));
 }
 
-/** The same object below another prefix. */
-export function rebaseKey(key: string, from: string, to: string): ObjectKey {
-  return objectKey(`${to}${relativeKey(key, from)}`);
-}
-
-export function lastPart(key: string): string {
-  return key.slice(key.lastIndexOf("/") + 1);
-}
-
 function refusal(text: string): string | undefined {
   if (text === "") return "it is empty";
   if (text.startsWith("/") || text.endsWith("/")) return 'it starts or ends with "/"';

@@ -48,11 +48,6 @@ export interface VerifyOptions extends CallOptions {
 type Proof = "digest" | "service" | "size";
 type Found = VerifyFinding | Proof;
 
-/** Where a service guards its bytes a listing is enough; elsewhere (a plain disk) only reading tells. */
-export function checkLevelFor(driver: StorageDriver): CheckLevel {
-  return driver.capabilities.durableChecksums ? "list" : "data";
-}
-
 /**
  * Yields what is wrong, as it is found, and returns what was proven. Reports "bytes" for content that is read and an
  * "object" for each entry. Memory: about 0.5 KB an entry while its collection is checked.

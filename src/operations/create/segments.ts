@@ -6,6 +6,7 @@
 
 import { AppError } from "../../base/errors.ts";
 import type { Int64, Namespace } from "../../base/types.ts";
+import { groupIdOf } from "../../meta/layout.ts";
 import type { CollectionSchema, FieldBinlog, SegmentMeta } from "../../meta/types.ts";
 import type { CollectionDescription, SegmentDescription, SegmentLogs } from "../../milvus/gateway.ts";
 import type { ObjectInfo } from "../../storage/driver.ts";
@@ -175,7 +176,6 @@ function segmentObjects(
   });
   const insert = [...files.insert].toSorted(([a], [b]) => (a < b ? -1 : 1));
   const objects = [...insert.flatMap(([, logs]) => logs), ...files.delta].map((log) => log.object);
-  const allPartitions = segment.partitionId === -1n;
   return {
     objects,
     meta: {
@@ -187,7 +187,7 @@ function segmentObjects(
       // Also without a delete: milvus-backup writes an empty entry then.
       deltaLogs: [fieldBinlog(0n, files.delta)],
       size: objects.reduce((sum, object) => sum + BigInt(object.size), 0n),
-      groupId: allPartitions ? 0n : segment.id,
+      groupId: groupIdOf(segment.partitionId, segment.id),
       isL0: segment.isL0,
       vChannel,
       storageVersion: segment.storageVersion,

@@ -106,13 +106,14 @@ async function requireSameFieldIds(
   }
 }
 
-/** Name -> id of every field that has data of its own; those inside a struct by "<struct>.<field>". */
+/** Name -> id of every field that has data of its own; those inside a struct by "<struct>.<field>", where an id is recorded. */
 function fieldIds(schema: CollectionSchema): ReadonlyMap<string, Int64> {
   const plain = schema.fields.filter((field) => !field.isDynamic);
   const inner = schema.structArrayFields.flatMap((struct) =>
     struct.fields.map((field) => ({ name: `${struct.name}.${field.name}`, fieldId: field.fieldId })),
   );
-  return new Map([...plain, ...inner].map((field) => [field.name, field.fieldId]));
+  const recorded = inner.filter((field) => field.fieldId !== 0n);
+  return new Map([...plain, ...recorded].map((field) => [field.name, field.fieldId]));
 }
 
 function mergeProperties(inner: readonly KeyValue[], outer: readonly KeyValue[]): readonly KeyValue[] {

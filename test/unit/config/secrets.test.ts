@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { inspect } from "node:util";
 import { isAppError } from "../../../src/base/errors.ts";
 import type { LoadedConfig } from "../../../src/config/config.ts";
-import { configJson, configTable } from "../../../src/config/show.ts";
+import { configTable } from "../../../src/config/show.ts";
 import { load, loadV2 } from "./support.ts";
 
 const CANARY = "tweety-7f3a9c1e";
@@ -11,7 +11,7 @@ const CANARY = "tweety-7f3a9c1e";
 async function everythingOf(loading: Promise<LoadedConfig>): Promise<string> {
   try {
     const loaded = await loading;
-    const shown = [configTable(loaded.entries), JSON.stringify(configJson(loaded.entries)), JSON.stringify(loaded)];
+    const shown = [configTable(loaded.entries), JSON.stringify(loaded.entries), JSON.stringify(loaded)];
     return [...shown, inspect(loaded, { depth: 20, showHidden: true }), loaded.warnings.join("\n")].join("\n");
   } catch (error) {
     if (!isAppError(error)) throw error;

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import type { ConfigEntry } from "../../../src/config/config.ts";
 import { maskedText } from "../../../src/config/mask.ts";
-import { configJson, configTable } from "../../../src/config/show.ts";
+import { configTable } from "../../../src/config/show.ts";
 import { load } from "./support.ts";
 
 const entries: readonly ConfigEntry[] = [
@@ -30,15 +30,6 @@ describe("configTable", () => {
     expect(theirs.slice(0, 3)).toEqual(["Log.Level", "Log.Console", "Log.File.Path"]);
     expect(theirs.indexOf("Backup.Storage.Provider")).toBe(theirs.indexOf("Milvus.Storage.Auth.Endpoint") + 1);
     expect(theirs.slice(-2)).toEqual(["Cloud.Endpoint", "Cloud.APIKey"]);
-  });
-});
-
-test("configJson keeps key, value and origin", () => {
-  expect(configJson(entries).parameters[0]).toEqual({
-    key: "log.level",
-    value: "info",
-    source: "config",
-    sourceKey: "log.level",
   });
 });
 

@@ -4,9 +4,10 @@ import { checksumOf } from "../../../src/base/checksum.ts";
 import { backupMeta, collectionMeta } from "../../../src/meta/codec_backup.ts";
 import { collectionSchema } from "../../../src/meta/codec_schema.ts";
 import { partitionMeta, segmentMeta } from "../../../src/meta/codec_segments.ts";
-import { collectionManifestPath, deltaLogKey, insertLogKey } from "../../../src/meta/layout.ts";
+import { deltaLogKey, insertLogKey } from "../../../src/meta/layout.ts";
 import type { BackupMeta, CollectionMeta, FieldSchema, SegmentMeta } from "../../../src/meta/types.ts";
 import type { StorageDriver } from "../../../src/storage/driver.ts";
+import { objectKey } from "../../../src/storage/key.ts";
 import { MANIFEST_FORMAT_VERSION, type Manifest } from "../../../src/transfer/manifest.ts";
 import { putObject } from "./memory_root.ts";
 
@@ -144,7 +145,7 @@ export function sampleManifest(meta: BackupMeta): Manifest {
     algorithm: "sha256",
     collections: meta.collections.map(({ collectionId }) => ({
       collectionId: collectionId.toString(),
-      key: collectionManifestPath(collectionId),
+      key: objectKey(`meta/manifests/${collectionId}.jsonl`),
       checksum: checksumOf("sha256", new TextEncoder().encode("{}\n")),
       totals,
     })),

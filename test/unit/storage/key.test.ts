@@ -1,13 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import {
-  checkPrefix,
-  directoryPrefix,
-  joinKey,
-  lastPart,
-  objectKey,
-  rebaseKey,
-  relativeKey,
-} from "../../../src/storage/key.ts";
+import { checkPrefix, directoryPrefix, joinKey, objectKey, relativeKey } from "../../../src/storage/key.ts";
 
 const invalid = expect.objectContaining({ code: "INVALID_KEY" });
 
@@ -51,14 +43,10 @@ describe("joinKey and the prefixes", () => {
 describe("moving keys between prefixes", () => {
   test("keeps the part below the prefix", () => {
     expect(String(relativeKey("a/b/c", "a/"))).toBe("b/c");
-    expect(String(rebaseKey("a/b/c", "a/", "x/y/"))).toBe("x/y/b/c");
-    expect(lastPart("a/b/c")).toBe("c");
-    expect(lastPart("c")).toBe("c");
   });
 
   test("refuses a key that is not below it", () => {
     expect(() => relativeKey("ab/c", "a/")).toThrow(invalid);
     expect(() => relativeKey("a/", "a/")).toThrow(invalid);
-    expect(() => rebaseKey("b/c", "a/", "x/")).toThrow(invalid);
   });
 });

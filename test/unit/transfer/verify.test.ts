@@ -5,7 +5,6 @@ import type { StorageDriver } from "../../../src/storage/driver.ts";
 import { objectKey } from "../../../src/storage/key.ts";
 import type { ManifestEntry } from "../../../src/transfer/manifest.ts";
 import {
-  checkLevelFor,
   type VerifyFinding,
   type VerifyOptions,
   type VerifySummary,
@@ -222,10 +221,4 @@ describe("verify by reading", () => {
     expect(error.code).toBe("ACCESS_DENIED");
     expect(error.message).toContain(`verify ${PREFIX}o`);
   });
-});
-
-test("a listing is enough only where the service guards its bytes", async () => {
-  const root = await memoryRoot();
-  expect(checkLevelFor(root)).toBe("list");
-  expect(checkLevelFor(changed(root, () => ({}), { durableChecksums: false }))).toBe("data");
 });
