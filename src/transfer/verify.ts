@@ -31,8 +31,8 @@ export interface VerifySummary {
   readonly objects: number;
   readonly bytes: number;
   readonly findings: number;
-  /** What vouches for the objects without a finding: their content hashed, the service's word, or their size. */
-  readonly proven: { readonly digest: number; readonly service: number; readonly size: number };
+  /** What vouches for the objects without a finding. */
+  readonly proven: Readonly<Record<Proof, number>>;
 }
 
 export interface VerifyOptions extends CallOptions {
@@ -43,9 +43,12 @@ export interface VerifyOptions extends CallOptions {
   readonly directory: string;
   /** "/"-ended; each is listed once. An entry below none of them is asked for by itself. */
   readonly prefixes: readonly string[];
+  /** Told of each object without a finding. */
+  readonly onProof?: (entry: ManifestEntry, proof: Proof) => void;
 }
 
-type Proof = "digest" | "service" | "size";
+/** What vouches for an object: its content hashed, the service's word, or its size. */
+export type Proof = "digest" | "service" | "size";
 type Found = VerifyFinding | Proof;
 
 /**
@@ -68,6 +71,7 @@ export async function* verifyObjects(
     options.progress.report({ type: "object", key: entry.key, size: entry.size, via: "verified" });
     if (typeof found !== "string") return found;
     proven[found] += 1;
+    options.onProof?.(entry, found);
     return undefined;
   };
 

@@ -82,15 +82,17 @@ function countLogs(fields: readonly FieldBinlog[]): number {
 
 /**
  * Looks at the objects where they are. `list` compares names, sizes and ETags; `data` reads and hashes each.
+ * @returns the objects that nothing but their size vouches for
  * @throws CHECKSUM_MISMATCH or DATA_MISSING naming the first objects that are wrong
  */
 export async function verifyStored(
   context: OperationContext & { readonly backupRoot: StorageDriver; readonly backups: BackupRepository },
   work: { readonly backupName: string; readonly collectionId: bigint; readonly objects: StoredObjects },
   options: { readonly level: "list" | "data"; readonly concurrency: number },
-): Promise<void> {
+): Promise<readonly ManifestEntry[]> {
   const prefixes = [`binlogs/insert_log/${work.collectionId}/`, `binlogs/delta_log/${work.collectionId}/`];
   const findings: VerifyFinding[] = [];
+  const sizeOnly: ManifestEntry[] = [];
   const check = verifyObjects(context.backupRoot, work.objects.values(), {
     directory: `${work.backupName}/`,
     prefixes,
@@ -98,12 +100,16 @@ export async function verifyStored(
     concurrency: options.concurrency,
     signal: context.signal,
     progress: context.progress,
+    onProof: (entry, proof) => {
+      if (proof === "size") sizeOnly.push(entry);
+    },
   });
   for await (const finding of check) {
     findings.push(finding);
     if (findings.length >= 20) break;
   }
   if (findings.length > 0) throw damaged(work.backupName, findings);
+  return sizeOnly;
 }
 
 function damaged(backup: string, findings: readonly VerifyFinding[]): AppError {

@@ -3,10 +3,11 @@ import { AppError } from "../../../../src/base/errors.ts";
 import { filterOfCollections, parseFilter } from "../../../../src/meta/filter.ts";
 import { parseRename, parseSuffix } from "../../../../src/meta/rename.ts";
 import { PartialRestoreError } from "../../../../src/operations/restore/request.ts";
+import type { StorageDriver } from "../../../../src/storage/driver.ts";
 import { objectKey } from "../../../../src/storage/key.ts";
 import { faultyDriver } from "../../../support/faulty_driver.ts";
 import { coded } from "../../meta/repository_support.ts";
-import { contentOf, failureOf, flipped, keysOf, never, sample, store } from "../../transfer/roots.ts";
+import { changed, contentOf, failureOf, flipped, keysOf, never, sample, store } from "../../transfer/roots.ts";
 import {
   books,
   collections,
@@ -468,6 +469,31 @@ describe("aliases", () => {
     await restore(world);
     expect(warnings(world)).toEqual(["ALIAS_NOT_RESTORED"]);
     expect(collections(world)).toEqual(["default.books", "default.films"]);
+  });
+});
+
+describe("a backup that was carried to a service which says nothing of its objects", () => {
+  const silent = (root: StorageDriver): StorageDriver =>
+    changed(root, (calls) => ({
+      list: async function* (...args) {
+        for await (const { etag: _, ...info } of calls.list(...args)) yield { ...info, checksums: {} };
+      },
+    }));
+
+  test("is read in place by names and sizes, said aloud", async () => {
+    const world = await withBackup({ backup: silent });
+    await restore(world, { filter: parseFilter("films") });
+    expect(warnings(world)).toEqual(["SIZE_CHECKED_ONLY"]);
+    expect(warningText(world, "SIZE_CHECKED_ONLY")).toStartWith("default.films: 4 objects of the backup were checked");
+  });
+
+  test("is hashed while it is staged, and where it is read", async () => {
+    const world = await withBackup({ backup: silent, backups: "own bucket" });
+    await restore(world);
+    expect(warnings(world)).toEqual([]);
+    const inPlace = await withBackup({ backup: silent });
+    await restore(inPlace, { verify: "data" });
+    expect(warnings(inPlace)).toEqual([]);
   });
 });
 
