@@ -1,6 +1,7 @@
 /** A collection's objects proved, and laid where Milvus can read them. */
 
 import type { Semaphore } from "../../base/pool.ts";
+import type { ExpectedRows } from "../../binlog/expected_rows.ts";
 import { formatNamespace } from "../../meta/namespace.ts";
 import type { BackupMeta } from "../../meta/types.ts";
 import type { Manifest } from "../../transfer/manifest.ts";
@@ -49,6 +50,7 @@ export async function prepareObjects(
     if (job.backup.manifest !== undefined) warnOfSizes(context, scope, unproven.length);
   }
   const expected = await countExpected(context, backupName, meta);
+  warnOfRows(context, scope, expected.expected);
   if (direct) return { ...inPlace(context.backupRoot, backupName), objects, expected };
   context.progress.report({ type: "phase", phase: "stage", scope });
   const folder = `restore-temp-${request.id}-${target.database}-${target.collection}`;
@@ -58,6 +60,28 @@ export async function prepareObjects(
     { slots: job.slots, keep: request.keepTempFiles },
   );
   return { ...staged, objects, expected };
+}
+
+/** What the rows are compared with in the end is said to be weaker, or other, than what the backup's meta promises. */
+function warnOfRows(context: MilvusContext, scope: string, { notes, differing }: ExpectedRows): void {
+  const [note] = notes;
+  if (note !== undefined) {
+    context.progress.report({
+      type: "warning",
+      code: "ROWS_NOT_EXACT",
+      message: `${scope}: how many rows the deletes remove is known within a range only, because of ${note}`,
+    });
+  }
+  const [first] = differing;
+  if (first === undefined) return;
+  const more = differing.length > 1 ? ` (and ${differing.length - 1} segments more)` : "";
+  context.progress.report({
+    type: "warning",
+    code: "ROWS_DIFFER",
+    message:
+      `${scope}: the log files of segment ${first.segmentId}${more} hold ${first.found} rows where the server that was ` +
+      `backed up declared ${first.promised}; rows are compared with the log files`,
+  });
 }
 
 /** A backup that was carried to another service has new ETags, and not every recorded one can be made again by reading. */

@@ -46,7 +46,10 @@ export async function countExpected(
     maxBytes: READ_BUDGET_BYTES,
     read: async (key) => {
       const body = await context.backupRoot.get(joinKey(backupName, key), { signal });
-      return await readAll(body.stream, MAX_LOG_BYTES);
+      if (body.size <= MAX_LOG_BYTES) return await readAll(body.stream, MAX_LOG_BYTES);
+      await body.stream.cancel();
+      // Leaves the expectation a range.
+      throw new AppError("UNSUPPORTED", `${key} has ${body.size} bytes, more than are looked at`);
     },
   });
   const segments = allSegments(meta);

@@ -2,6 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { AppError } from "../../../../src/base/errors.ts";
 import { filterOfCollections, parseFilter } from "../../../../src/meta/filter.ts";
 import { parseRename, parseSuffix } from "../../../../src/meta/rename.ts";
+import type { SegmentMeta } from "../../../../src/meta/types.ts";
 import { PartialRestoreError } from "../../../../src/operations/restore/request.ts";
 import type { StorageDriver } from "../../../../src/storage/driver.ts";
 import { objectKey } from "../../../../src/storage/key.ts";
@@ -494,6 +495,44 @@ describe("a backup that was carried to a service which says nothing of its objec
     const inPlace = await withBackup({ backup: silent });
     await restore(inPlace, { verify: "data" });
     expect(warnings(inPlace)).toEqual([]);
+  });
+});
+
+describe("rows that cannot be counted as the backup's meta promises", () => {
+  test("a segment whose log files hold other rows than were declared is named", async () => {
+    const world = await withBackup();
+    const { backups } = world.context;
+    const read: typeof backups.read = async (...args) => {
+      const meta = await backups.read(...args);
+      const more = (segment: SegmentMeta): SegmentMeta => ({ ...segment, rows: segment.rows + 1n });
+      const collections = meta.collections.map((collection) => ({
+        ...collection,
+        partitions: collection.partitions.map((it) => ({ ...it, segments: it.segments.map(more) })),
+      }));
+      return { ...meta, collections };
+    };
+    const told = { ...world, context: { ...world.context, backups: { ...backups, read } } };
+    const report = await restore(told, { filter: parseFilter("books") });
+    expect(report.collections[0]?.rows?.restored).toBe(4n);
+    expect(warnings(world)).toEqual(["ROWS_DIFFER"]);
+    expect(warningText(world, "ROWS_DIFFER")).toMatch(/segment \d+ hold 5 rows where .* declared 6;/);
+  });
+
+  test("a log file too large to be looked at leaves a range, said aloud", async () => {
+    let large = false;
+    const world = await withBackup({
+      backup: (root) =>
+        changed(root, (calls) => ({
+          get: async (key, options) => {
+            const body = await calls.get(key, options);
+            return large && key.includes("delta_log") ? { ...body, size: 2 ** 31 } : body;
+          },
+        })),
+    });
+    large = true;
+    const report = await restore(world, { filter: parseFilter("books") });
+    expect(report.collections[0]?.rows?.deleted).toEqual({ min: 0n, max: 5n, exact: false });
+    expect(warningText(world, "ROWS_NOT_EXACT")).toContain("has 2147483648 bytes, more than are looked at");
   });
 });
 
