@@ -3,18 +3,13 @@
 import type { Checksum, ChecksumAlgorithm } from "../base/checksum.ts";
 import { hasCode } from "../base/errors.ts";
 import type { ObjectInfo, ObjectKey, StorageDriver } from "../storage/driver.ts";
+import { contentEtag } from "./content_etag.ts";
 import { digestObject } from "./digest_object.ts";
 import type { CopyOptions, CopyPlan, CopyResult, CopyTask, Evidence } from "./plan.ts";
 import { requireEqual, requireSize, sourceChanged } from "./streaming_copy.ts";
 import { withdraw } from "./withdraw.ts";
 
 type Roots = Pick<CopyPlan, "from" | "to">;
-
-/**
- * ETags of S3-like services that are made of the content's MD5, or ("...-3") of its parts': equal ones mean equal contents.
- * Different ones mean nothing: the parts may have been cut elsewhere, the service may encrypt. Others are opaque.
- */
-const CONTENT_ETAG = /^[0-9a-f]{32}(-\d+)?$/i;
 
 /** True where the target's service can copy from the source by itself. */
 export function isDirectPossible({ from, to }: Roots): boolean {
@@ -134,10 +129,4 @@ async function statIfAllowed(
     if (hasCode(error, "ACCESS_DENIED", "UNSUPPORTED")) return undefined;
     throw error;
   }
-}
-
-/** The ETag without its quotes, where it is made of the content. */
-export function contentEtag(info: Pick<ObjectInfo, "etag">): string | undefined {
-  const etag = info.etag?.replaceAll('"', "");
-  return etag !== undefined && CONTENT_ETAG.test(etag) ? etag : undefined;
 }

@@ -21,7 +21,7 @@ export interface LoggedRequest extends SeenRequest {
   status?: number;
 }
 
-/** What happens to a request. Offsets in bodies count from 0; a negative one from the end. */
+/** What happens to a request. Offsets in bodies count from 0. */
 export type Fault =
   /** Answered without asking the service. */
   | { readonly kind: "reply"; readonly status: number; readonly body?: string }
@@ -32,7 +32,7 @@ export type Fault =
   | { readonly kind: "cut"; readonly after: number }
   /** Only so many bytes, and a head that fits them. */
   | { readonly kind: "shorten"; readonly to: number }
-  | { readonly kind: "flip"; readonly where: "request" | "answer"; readonly at: number }
+  | { readonly kind: "flip"; readonly where: "request" | "answer" }
   | { readonly kind: "rewrite"; readonly body: (text: string) => string };
 
 export interface Rule {
@@ -202,14 +202,14 @@ async function answerOf(
     if (fault.kind === "delay") await Bun.sleep(fault.ms);
     if (fault.kind === "reply") return reply(fault.status, fault.body ?? "");
     if (fault.kind === "reset" && fault.served !== true) return undefined;
-    if (fault.kind === "flip" && fault.where === "request") request = flipped(request, fault.at);
+    if (fault.kind === "flip" && fault.where === "request") request = flipped(request);
   }
   let answer: WireMessage | undefined = await exchange(upstream, request).catch(() => undefined);
   // A service that is down refuses connections; closing ours comes nearest.
   if (answer === undefined) return undefined;
   for (const fault of faults) {
     if (fault.kind === "reset") return undefined;
-    if (fault.kind === "flip" && fault.where === "answer") answer = flipped(answer, fault.at);
+    if (fault.kind === "flip" && fault.where === "answer") answer = flipped(answer);
     if (fault.kind === "shorten") answer = { ...answer, body: answer.body.subarray(0, fault.to) };
     if (fault.kind === "rewrite") answer = { ...answer, body: Buffer.from(fault.body(answer.body.toString("utf8"))) };
   }
@@ -224,10 +224,11 @@ function reply(status: number, body: string): WireMessage {
   };
 }
 
-function flipped(message: WireMessage, at: number): WireMessage {
+/** Another bit each time, as a bad cable would. */
+function flipped(message: WireMessage): WireMessage {
   const body = Buffer.from(message.body);
-  const index = at < 0 ? body.length + at : Math.min(at, body.length - 1);
-  body[index] = (body[index] ?? 0) ^ 0x01;
+  const index = Math.floor(Math.random() * body.length);
+  if (body.length > 0) body[index] = (body[index] ?? 0) ^ (1 << Math.floor(Math.random() * 8));
   return { ...message, body };
 }
 

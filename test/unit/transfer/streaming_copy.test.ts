@@ -3,6 +3,7 @@ import fc from "fast-check";
 import { checksumOf } from "../../../src/base/checksum.ts";
 import { AppError } from "../../../src/base/errors.ts";
 import { streamOf } from "../../../src/base/streams.ts";
+import type { StorageDriver } from "../../../src/storage/driver.ts";
 import { objectKey } from "../../../src/storage/key.ts";
 import { retryingDriver } from "../../../src/storage/wrappers/retrying.ts";
 import { copyObject } from "../../../src/transfer/copier.ts";
@@ -58,6 +59,56 @@ describe("a streaming copy", () => {
       }),
       { numRuns: 60 },
     );
+  });
+
+  describe("between services whose ETags are the content's MD5", () => {
+    const silent = (driver: StorageDriver): StorageDriver => reporting(driver, { checksums: {} });
+    const md5 = (bytes: Uint8Array): string => new Bun.CryptoHasher("md5").update(bytes).digest("hex");
+    /** A target that says of each object what a service without encryption says. */
+    const withMd5 = (driver: StorageDriver): StorageDriver =>
+      changed(driver, (calls) => ({
+        put: async (key, body, options) => ({
+          ...(await calls.put(key, body, options)),
+          etag: md5(await contentOf(driver, key)),
+        }),
+      }));
+
+    test.each([1, 2])("a bit that flips in read %p of the source is found, and the object read again", async (nth) => {
+      const plan = await roots();
+      const source = { ...plan.source, etag: nth === 1 ? md5(content) : "0".repeat(32) };
+      const from = withBodies(silent(plan.from), (whole, at) => streamOf(at === nth ? flipped(whole) : whole));
+      const options = optionsFor();
+      await copyObject({ ...plan, from, to: withMd5(plan.to) }, taskFor(source), options);
+      expect(await contentOf(plan.to, "copy/a/1")).toEqual(content);
+      expect(bytesReported(options.events)).toBe(content.length);
+    });
+
+    test("bits that flip at every read are refused, and nothing of it stays", async () => {
+      const plan = await roots();
+      const source = { ...plan.source, etag: md5(content) };
+      const from = withBodies(silent(plan.from), (whole, at) => streamOf(flipped(whole, at)));
+      const failure = await failureOf(
+        copyObject({ ...plan, from, to: withMd5(plan.to) }, taskFor(source), optionsFor()),
+      );
+      expect(failure.code).toBe("CHECKSUM_MISMATCH");
+      expect(failure.message).toContain("another content each time");
+      expect(await keysOf(plan.to)).toEqual([]);
+    });
+
+    test("ETags of another kind are found out with one more read, once a plan", async () => {
+      const plan = await roots();
+      let reads = 0;
+      const from = withBodies(silent(plan.from), (whole) => {
+        reads += 1;
+        return streamOf(whole);
+      });
+      const source = { ...plan.source, etag: "0".repeat(32) };
+      const opaque = { ...plan, from, to: withMd5(plan.to) };
+      for (const expected of [2, 3, 4]) {
+        await copyObject(opaque, taskFor(source), optionsFor());
+        expect(reads).toBe(expected);
+      }
+    });
   });
 
   test("passes empty chunks over", async () => {
