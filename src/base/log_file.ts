@@ -15,6 +15,8 @@ import { basename, dirname, extname, join } from "node:path";
 
 const MIB = 1024 * 1024;
 const DAY_MS = 24 * 3600 * 1000;
+/** What stands between stem and extension of a rotated file. */
+const STAMP = /^-\d{4}-\d\d-\d\dT\d\d-\d\d-\d\d-\d{3}Z$/;
 
 export interface LogFileOptions {
   readonly path: string;
@@ -68,7 +70,9 @@ function rotate(options: LogFileOptions): void {
   const stamp = options.now().toISOString().replaceAll(/[:.]/g, "-");
   renameSync(options.path, join(folder, `${stem}-${stamp}${extension}`));
   const rotated = readdirSync(folder)
-    .filter((name) => name.startsWith(`${stem}-`) && name.endsWith(extension))
+    // Another program's "backup-server.log" beside ours is not ours to remove.
+    .filter((name) => name.startsWith(stem) && name.endsWith(extension))
+    .filter((name) => STAMP.test(name.slice(stem.length, name.length - extension.length)))
     .toSorted()
     .toReversed();
   const oldest = options.now().getTime() - options.maxDays * DAY_MS;
