@@ -28,6 +28,12 @@ export interface StreamHooks {
 /** Passes bytes through unchanged and reads nothing ahead. A hook that throws fails the stream and cancels its source. */
 export function tap(source: ByteStream, hooks: StreamHooks): ByteStream {
   const reader = source.getReader();
+  let closed = false;
+  // A reader that cancels while a chunk is awaited ends both ways.
+  const close = (): void => {
+    if (!closed) hooks.onClose?.();
+    closed = true;
+  };
   return new ReadableStream<Uint8Array>(
     {
       async pull(controller) {
@@ -43,17 +49,17 @@ export function tap(source: ByteStream, hooks: StreamHooks): ByteStream {
         } catch (error) {
           // Frees what the source holds; a source that failed by itself has nothing left to cancel.
           reader.cancel(error).catch(() => {});
-          hooks.onClose?.();
+          close();
           throw hooks.mapError === undefined ? error : hooks.mapError(error);
         }
-        hooks.onClose?.();
+        close();
         controller.close();
       },
       async cancel(reason) {
         try {
           await reader.cancel(reason);
         } finally {
-          hooks.onClose?.();
+          close();
         }
       },
     },

@@ -79,6 +79,20 @@ describe("tap", () => {
     expect({ closed, cancelled: state.cancelled }).toEqual({ closed: 1, cancelled: true });
   });
 
+  test("a reader that cancels while it waits for a chunk closes once", async () => {
+    let closed = 0;
+    const reader = tap(new ReadableStream<Uint8Array>({ pull: () => new Promise(() => {}) }), {
+      onClose: () => {
+        closed += 1;
+      },
+    }).getReader();
+    const waiting = reader.read();
+    await reader.cancel();
+    await waiting;
+    await Bun.sleep(1);
+    expect(closed).toBe(1);
+  });
+
   test("the reader sees the mapped error", async () => {
     const broken = source([[1]], async () => Promise.reject(new Error("inner"))).stream;
     await expect(bytesOf(tap(broken, { mapError: (error) => new Error(`mapped ${error}`) }))).rejects.toThrow(
