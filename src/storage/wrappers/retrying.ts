@@ -64,10 +64,12 @@ async function tryPut(
   } catch (error) {
     if (attempt === 1 || options.ifAbsent !== true || !hasCode(error, "ALREADY_EXISTS")) throw error;
     const stored = await calls.get(key, { signal: options.signal });
-    const ours =
-      stored.size === body.size ? await digestOf(await body.open(options.signal), options.signal) : undefined;
+    if (stored.size !== body.size) {
+      stored.stream.cancel().catch(() => {});
+      throw error;
+    }
     const theirs = await digestOf(stored.stream, options.signal);
-    if (ours !== theirs) throw error;
+    if (theirs !== (await digestOf(await body.open(options.signal), options.signal))) throw error;
     return stored.info;
   }
 }

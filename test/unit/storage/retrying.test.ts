@@ -99,6 +99,31 @@ describe("put", () => {
     await expect(put).rejects.toMatchObject({ code: "ALREADY_EXISTS" });
     expect(await getText(root, "lock")).toBe("them");
   });
+
+  test("with ifAbsent does not read an object of another size, and lets go of it", async () => {
+    const root = await memoryRoot();
+    await putText(root, "lock", "somebody else's");
+    const seen = { read: 0, cancelled: 0 };
+    const watched = wrapDriver(faultyDriver(root, failing("UNAVAILABLE", 1)), (calls) => ({
+      async get(name, options) {
+        const body = await calls.get(name, options);
+        const pull = async (controller: ReadableStreamDefaultController<Uint8Array>): Promise<void> => {
+          seen.read += 1;
+          controller.close();
+        };
+        const cancel = (): void => {
+          seen.cancelled += 1;
+        };
+        return { ...body, stream: new ReadableStream<Uint8Array>({ pull, cancel }, { highWaterMark: 0 }) };
+      },
+    }));
+    const put = retryingDriver(watched, { policy: quick }).put(key("lock"), textBody("mine"), {
+      ...call,
+      ifAbsent: true,
+    });
+    await expect(put).rejects.toMatchObject({ code: "ALREADY_EXISTS" });
+    expect(seen).toEqual({ read: 0, cancelled: 1 });
+  });
 });
 
 describe("a body that breaks", () => {
