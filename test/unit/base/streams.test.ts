@@ -87,6 +87,7 @@ describe("tap", () => {
       },
     }).getReader();
     const waiting = reader.read();
+    await Bun.sleep(1);
     await reader.cancel();
     await waiting;
     await Bun.sleep(1);
