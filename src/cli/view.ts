@@ -31,6 +31,7 @@ export class View {
   readonly #options: ViewOptions;
   readonly #warnings: Warning[] = [];
   #display: ProgressDisplay | undefined;
+  #result: { readonly data: unknown; readonly text: () => string } | undefined;
 
   constructor(options: ViewOptions) {
     this.#options = options;
@@ -82,16 +83,30 @@ export class View {
     this.#display?.draw();
   }
 
-  /** The command's result: `text` for people, `data` in the envelope for machines. */
+  /**
+   * The command's result: `text` for people, `data` in the envelope for machines. It is written by finish(): closing what the
+   * command opened may still fail, and there is one document a command.
+   */
   result(data: unknown, text: () => string): void {
-    this.#display?.finish();
-    if (this.json) this.#envelope({ ok: true, data });
-    else this.#options.stdout.write(ensureLineEnd(visible(text())));
+    this.#result = { data, text };
   }
 
-  /** @returns the exit status */
-  failure(error: unknown, data?: unknown): number {
+  /** Writes the result, if there is one. */
+  finish(): void {
     this.#display?.finish();
+    if (this.#result === undefined) return;
+    if (this.json) this.#envelope({ ok: true, data: this.#result.data });
+    else this.#writeText();
+  }
+
+  #writeText(): void {
+    if (this.#result !== undefined) this.#options.stdout.write(ensureLineEnd(visible(this.#result.text())));
+  }
+
+  /** After a result: for people both are shown, the envelope carries its data. @returns the exit status */
+  failure(error: unknown): number {
+    this.#display?.finish();
+    if (!this.json) this.#writeText();
     const failure = toAppError(error);
     const status = statusOf(failure);
     const message = shortened(failure.message);
@@ -102,7 +117,7 @@ export class View {
     if (this.json) {
       this.#envelope({
         ok: false,
-        ...(data === undefined ? {} : { data }),
+        ...(this.#result === undefined ? {} : { data: this.#result.data }),
         error: { code: failure.code, message, exit_status: status, details: failure.details },
       });
     }

@@ -130,7 +130,10 @@ export interface Flusher {
 }
 
 export interface SegmentReader {
-  /** Every segment that is persistent: Sealed, Flushing and Flushed with rows, and L0; dropped ones are left out. */
+  /**
+   * Every Sealed, Flushing and Flushed segment with rows, and L0; dropped and growing ones are left out. The files of a Sealed
+   * one may not be complete yet.
+   */
   listSegments(namespace: Namespace, signal: AbortSignal): Promise<readonly SegmentDescription[]>;
   /**
    * The exact files of these segments (REST, batched). Only where server.supports("segmentDescribe").

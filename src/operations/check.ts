@@ -151,7 +151,9 @@ async function findDeclaredSegment(milvus: MilvusGateway, signal: AbortSignal): 
       if (looked >= MAX_COLLECTIONS) return undefined;
       looked += 1;
       const segments = await milvus.listSegments({ database, collection }, signal);
-      const segment = segments.find((candidate) => !candidate.isL0 && candidate.rows > 0n);
+      const segment = segments.find(
+        (candidate) => !candidate.isL0 && candidate.rows > 0n && candidate.state !== "Sealed",
+      );
       if (segment === undefined) continue;
       const { id: segmentId, collectionId, partitionId, rows } = segment;
       return { collection: `${database}.${collection}`, collectionId, partitionId, segmentId, rows };

@@ -12,7 +12,7 @@ import {
   type RestoreVerify,
 } from "../../operations/restore/request.ts";
 import { restoreBackup } from "../../operations/restore/restore.ts";
-import { BaseCommand, EXIT_STATUS_HELP, FailureWithData, requireName } from "../base_command.ts";
+import { BaseCommand, EXIT_STATUS_HELP, requireName } from "../base_command.ts";
 import { formatTable } from "../format.ts";
 import { milvusContext } from "../milvus_context.ts";
 import type { View } from "../view.ts";
@@ -170,7 +170,8 @@ async function restoreTelling(
       const count = rows === undefined ? "" : ` (${rows.restored} rows)`;
       view.note(`restored before the failure, and stays: ${formatNamespace(target)}${count}`);
     }
-    throw new FailureWithData(error, toJson(error.finished));
+    view.result(toJson(error.finished), () => "");
+    throw error;
   }
 }
 
