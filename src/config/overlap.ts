@@ -1,21 +1,10 @@
 /** Do the backups lie where Milvus keeps (and deletes) its own data? */
 
 import { resolve } from "node:path";
+import { MILVUS_FOLDERS } from "../base/milvus_folders.ts";
 import type { Problems } from "./problems.ts";
 import { rootPathOf } from "./storage_config.ts";
 import { type Section, textOf } from "./storage_section.ts";
-
-/** Folders below a Milvus root path that Milvus owns: its garbage collection deletes what it does not know there. */
-const MILVUS_FOLDERS: readonly string[] = [
-  "insert_log",
-  "delta_log",
-  "stats_log",
-  "index_files",
-  "analyze_stats",
-  "text_log",
-  "json_key_index_log",
-  "json_stats",
-];
 
 /** A backup root inside Milvus' data is a problem; roots that are the same folder or hold each other are a warning. */
 export function checkOverlap(milvus: Section, backup: Section, cwd: string, problems: Problems): void {
