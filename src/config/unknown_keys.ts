@@ -4,7 +4,7 @@ import { nearestName } from "../base/nearest.ts";
 import type { Environment } from "./environment.ts";
 import type { Override, Overrides } from "./overrides.ts";
 import type { Problems } from "./problems.ts";
-import { DEAD_V1_KEYS, V1_KEYS, type V1Key } from "./schema_v1.ts";
+import { DEAD_V1_KEYS, SILENT_V1_KEYS, V1_KEYS, type V1Key } from "./schema_v1.ts";
 import { V2_KEYS, VERSION_KEY } from "./schema_v2.ts";
 import { SECTION_NAMES, STORAGE_NAMES } from "./storage_keys.ts";
 import type { Section } from "./storage_section.ts";
@@ -49,7 +49,7 @@ export function checkV2Keys(input: UnknownKeysInput, sections: readonly Section[
 /** Unknown keys of a v1 file are warnings: files in use hold many that nothing ever read. */
 export function warnV1Keys(input: UnknownKeysInput): void {
   const keys = V1_KEYS.flatMap((spec) => [spec.key, ...(spec.otherKeys ?? [])]);
-  const known = lowerCase([VERSION_KEY, ...keys]);
+  const known = lowerCase([VERSION_KEY, ...keys, ...SILENT_V1_KEYS]);
   const dead = lowerCase(DEAD_V1_KEYS);
   const v2 = lowerCase(V2_KEYS.map((spec) => spec.key));
   const advice = (key: string): string => {
