@@ -9,6 +9,7 @@ import { checksumHex, lengthOf, unquote } from "./headers.ts";
 import type { Call } from "./http.ts";
 import { abandonUpload, beginUpload, completeUpload, partSizes, type Upload, type UploadedPart } from "./multipart.ts";
 import { statObject } from "./objects.ts";
+import { triesOfPart } from "./part_tries.ts";
 import type { Root } from "./root.ts";
 import { childText, parseXml, type XmlElement } from "./xml.ts";
 
@@ -81,7 +82,9 @@ async function copyParts(root: Root, source: CopySource, to: ObjectKey, options:
   try {
     const parts: UploadedPart[] = [];
     await forEachConcurrent(ranges, { concurrency: PARTS_IN_FLIGHT, signal: options.signal }, async (range, signal) => {
-      parts.push(await copyPart(root, upload, source, { ...range, signal }));
+      const { nativeKey } = upload;
+      const copy = () => copyPart(root, upload, source, { ...range, signal });
+      parts.push(await triesOfPart(root, { nativeKey, number: range.number, signal }, copy));
     });
     await completeUpload(root, upload, parts, { key: to, signal: options.signal });
   } catch (error) {

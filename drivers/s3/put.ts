@@ -7,7 +7,7 @@ import type { ObjectInfo, ObjectKey, PutBody, PutOptions } from "../../src/stora
 import { BodyReader } from "./body_reader.ts";
 import { crc32, crc32Hex } from "./crc32.ts";
 import { storeDespiteRace } from "./denied.ts";
-import { infoOf, unquote } from "./headers.ts";
+import { checksumsOf, infoOf, unquote } from "./headers.ts";
 import {
   abandonUpload,
   beginUpload,
@@ -18,6 +18,7 @@ import {
   type Upload,
   type UploadedPart,
 } from "./multipart.ts";
+import { triesOfPart } from "./part_tries.ts";
 import type { WireCheck } from "./providers.ts";
 import type { Reply } from "./reply.ts";
 import type { Root } from "./root.ts";
@@ -151,7 +152,10 @@ async function sendParts(root: Root, upload: Upload, body: PutBody, options: Opt
   try {
     await forEachConcurrent(read(), { concurrency: PARTS_IN_FLIGHT, signal }, async (part, partSignal) => {
       try {
-        sent.push(await sendPart(root, upload, part, { check: upload.partCheck, signal: partSignal }));
+        const { number } = part;
+        const { nativeKey, partCheck: check } = upload;
+        const send = () => sendPart(root, upload, part, { check, signal: partSignal });
+        sent.push(await triesOfPart(root, { nativeKey, number, signal: partSignal }, send));
         source.free(part.content);
       } catch (error) {
         stop.abort(error);
@@ -189,6 +193,10 @@ async function sendPart(
   const etag = reply.header("etag");
   if (etag === undefined) {
     throw new AppError("UNAVAILABLE", `the service took part ${number} of ${upload.nativeKey} without an ETag`);
+  }
+  const reported = checksumsOf((name) => reply.header(name)).crc32;
+  if (reported !== undefined && reported !== crc32Hex(crc)) {
+    throw damaged(`part ${number} of ${upload.nativeKey}`, crc32Hex(crc), reported);
   }
   return { number, etag: unquote(etag), size, crc };
 }

@@ -117,13 +117,24 @@ describe("copyFrom above the threshold", () => {
 
   test("abandons the upload when a part fails", async () => {
     await using service = multipart((number) =>
-      number === "2" ? xml("<Error><Code>InternalError</Code></Error>") : result("CopyPartResult"),
+      number === "2" ? xml("<Error><Code>AccessDenied</Code></Error>") : result("CopyPartResult"),
     );
-    expect((await failureOf(copyOn(service, large, { options }))).code).toBe("UNAVAILABLE");
+    expect((await failureOf(copyOn(service, large, { options }))).code).toBe("ACCESS_DENIED");
     expect(service.seen.filter((it) => it.startsWith("DELETE"))).toEqual([
       "DELETE /bucket/files/to?uploadId=up%201&x-id=AbortMultipartUpload",
     ]);
     expect(service.seen.some((it) => it.startsWith("POST") && it.includes("uploadId"))).toBe(false);
+  });
+
+  test("copies a part that failed again by itself", async () => {
+    const failures = [xml("<Error><Code>InternalError</Code></Error>"), refusal(503, "SlowDown")];
+    await using service = multipart(
+      (number) => (number === "2" ? failures.shift() : undefined) ?? result("CopyPartResult"),
+    );
+    expect((await copyOn(service, large, { options })).etag).toBe("done-4");
+    expect(service.seen.filter((it) => it.includes("partNumber=2&")).length).toBe(3);
+    expect(service.seen.filter((it) => it.startsWith("PUT")).length).toBe(5);
+    expect(service.seen.some((it) => it.startsWith("DELETE"))).toBe(false);
   });
 
   test("abandons the upload also when the signal fires", async () => {
