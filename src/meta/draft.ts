@@ -133,7 +133,7 @@ async function taken(root: StorageDriver, name: string, options: CallOptions): P
       ? `the folder ${name} of ${root.location} holds objects that are no backup; choose another name`
       : `backup ${name} exists already in ${root.location} and is ${summary.state}` +
         `${summary.reason === undefined ? "" : ` (${summary.reason})`}; ` +
-        `choose another name, or remove it with \`delete -n ${name}\``;
+        `choose another name, or, when no create of it runs, remove it with \`delete -n ${name}\``;
   return new AppError("ALREADY_EXISTS", what, { details: { name } });
 }
 

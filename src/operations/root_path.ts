@@ -44,7 +44,7 @@ export async function requireSegmentInRoot(context: RootContext, segment: Declar
 export async function missingSegment(context: RootContext, segment: DeclaredSegment): Promise<AppError> {
   const where = context.sourceRoot.location;
   const declared =
-    `collection ${segment.collection}: Milvus declares ${segment.rows} rows in segment ${segment.segmentId}, ` +
+    `Milvus declares ${segment.rows} rows in segment ${segment.segmentId} of ${segment.collection}, ` +
     `but ${where} holds no object of it`;
   const elsewhere = await findRootPath(context, sourceLogPrefixes(segment).insert);
   const details = {

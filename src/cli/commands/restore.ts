@@ -70,7 +70,7 @@ export class RestoreCommand extends BaseCommand {
     description: "Add the rows to an existing collection.",
   });
   verify = Option.String("--verify", "auto", {
-    description: `How stored objects are checked first: ${VERIFY_LEVELS.join(", ")}.`,
+    description: `How stored objects are checked first: ${VERIFY_LEVELS.join(", ")}. With none, Milvus is given unchecked files: a damaged one can crash it.`,
   });
   stallMinutes = Option.String("--stall-minutes", {
     description: `Fail when an import job makes no progress for so long (default ${DEFAULT_STALL_MINUTES}).`,

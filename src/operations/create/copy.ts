@@ -110,7 +110,7 @@ class Attempt {
     const partitions = await this.#context.milvus.listPartitions(namespace, this.#context.signal);
     requirePartitions(this.#declared, partitions);
     const found = await findSegmentObjects(this.#context, namespace, { description, segments: this.#declared });
-    const tasks = copyTasks(directory, name, found);
+    const tasks = copyTasks(directory, found);
     for (const { targetKey } of tasks) {
       this.targets.add(targetKey);
       this.#job.targets.add(targetKey);
@@ -147,9 +147,9 @@ function requirePartitions(segments: readonly SegmentDescription[], partitions: 
 }
 
 /** Source object -> its key in the backup. */
-function copyTasks(directory: string, name: string, found: readonly SegmentObjects[]): readonly CopyTask[] {
+function copyTasks(directory: string, found: readonly SegmentObjects[]): readonly CopyTask[] {
   return found.flatMap(({ meta, objects }) => {
-    const label = `${name} segment ${meta.segmentId}`;
+    const label = `segment ${meta.segmentId}`;
     return objects.map((source) => ({ source, targetKey: joinKey(directory, targetKey(meta, source.key)), label }));
   });
 }

@@ -48,7 +48,6 @@ export async function stageObjects(
     readonly backupName: string;
     readonly objects: StoredObjects;
     readonly folder: string;
-    readonly label: string;
   },
   options: { readonly slots: Semaphore; readonly keep: boolean },
 ): Promise<ReadableObjects> {
@@ -94,7 +93,6 @@ function* stageTasks(
     readonly backupName: string;
     readonly objects: StoredObjects;
     readonly folder: string;
-    readonly label: string;
   },
 ): Generator<CopyTask> {
   for (const entry of work.objects.values()) {
@@ -102,7 +100,7 @@ function* stageTasks(
     yield {
       source: sourceOf(work.backupName, entry),
       targetKey: joinKey(work.folder, entry.key),
-      label: `${work.label}: staging to ${context.sourceRoot.location}`,
+      label: `staging to ${context.sourceRoot.location}`,
       ...(expected === undefined ? {} : { expected }),
     };
   }

@@ -93,6 +93,12 @@ describe("a failure", () => {
     expect(shown.err().split("\n")[0]).toBe(`error: what, where, what next (${code})`);
   });
 
+  test("of a configuration has its problems on lines of their own", () => {
+    const shown = view();
+    shown.view.failure(new AppError("CONFIG_INVALID", 'configuration: 2 problems\n  a: wrong\n  b: "x\ny"'));
+    expect(shown.err()).toBe('error: configuration: 2 problems\n  a: wrong\n  b: "x\\ny" (CONFIG_INVALID)\n');
+  });
+
   test("without --json leaves standard output empty", () => {
     const shown = view();
     shown.view.failure(new AppError("NOT_FOUND", "no"));

@@ -371,7 +371,7 @@ test("a source that breaks off is not in the backup", async () => {
     source: (root) => faultyDriver(root, { cutBody: (count, size) => (count === 3 ? size - 1 : undefined) }),
   });
   await world.fake.store(world.fake.make(books), [1n]);
-  await expect(create(world)).rejects.toEqual(coded("UNAVAILABLE", "default.books segment"));
+  await expect(create(world)).rejects.toEqual(coded("UNAVAILABLE", "default.books: segment"));
   expect((await listBackups(world.context))[0]?.state).toBe("incomplete");
 });
 
