@@ -23,17 +23,11 @@ async function copyOn(service: Scripted, info: ObjectInfo, root: TestRoot = {}):
 describe("copyFrom", () => {
   test("names the source by bucket and encoded key, and insists on its ETag", async () => {
     await using service = serve(() => result("CopyObjectResult"));
-    expect(await copyOn(service, source())).toMatchObject({ key: objectKey("to"), size: 3, etag: "e" });
+    const copied = await copyOn(service, source(), { provider: "s3" });
+    expect(copied).toMatchObject({ key: objectKey("to"), size: 3, etag: "e" });
     expect(service.seen).toEqual(["PUT /bucket/files/to"]);
     expect(service.requests[0]?.headers.get("x-amz-copy-source")).toBe("/other/old/root/a%20b/%2B%25%C3%BC");
     expect(service.requests[0]?.headers.get("x-amz-copy-source-if-match")).toBe('"e"');
-  });
-
-  test("reports the checksum of the copy", async () => {
-    await using service = serve(() =>
-      xml("<CopyObjectResult><ETag>e</ETag><ChecksumCRC32>NhCmhg==</ChecksumCRC32></CopyObjectResult>"),
-    );
-    expect((await copyOn(service, source())).checksums).toEqual({ crc32: "3610a686" });
   });
 
   test("takes an error in an answer with status 200 for a failure", async () => {
