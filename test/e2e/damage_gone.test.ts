@@ -123,7 +123,7 @@ describe("MinIO", () => {
     expect(restored.error).toBeUndefined();
     await withData(milvus, DATABASE, (data) => data.drop(`${COLLECTION}_x`));
     await workspace.ok("delete", "-n", "survived");
-  }, 90_000);
+  }, 180_000);
 
   test("killed while objects are copied, and gone: the run ends and says where", async () => {
     const { outcome, message } = await createAndKill("lost", true);
@@ -137,7 +137,7 @@ describe("MinIO", () => {
     const { data } = await workspace.json<{ backups: unknown[] }>("list");
     expect(data.backups).toMatchObject([{ name: "lost", state: "incomplete" }]);
     await workspace.ok("delete", "-n", "lost");
-  }, 90_000);
+  }, 180_000);
 
   test("not there at all: every command says so in bounded time", async () => {
     await kill();
@@ -151,7 +151,7 @@ describe("MinIO", () => {
       expect(ms).toBeLessThan(20_000);
     }
     await restart();
-  }, 90_000);
+  }, 180_000);
 });
 
 describe("Milvus", () => {
@@ -217,5 +217,5 @@ describe("Milvus", () => {
     expect(data.backups.filter(({ state }) => state === "complete")).toMatchObject([{ name: "good" }]);
     await workspace.run(["delete", "-n", "flushing"]);
     expect([...(await filesBelow(backups)).keys()].filter((file) => file.startsWith("flushing"))).toEqual([]);
-  }, 90_000);
+  }, 180_000);
 });

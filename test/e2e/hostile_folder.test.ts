@@ -121,7 +121,7 @@ describe("a working directory full of traps", () => {
     }
     expect(await sprung()).toEqual([]);
     expect((await run("delete", "-n", "h")).status).toBe(0);
-  }, 60_000);
+  }, 180_000);
 
   test("takes no value of its .env over, and does take those of the environment", async () => {
     const shown = await run("config", "show", "--json");
@@ -176,7 +176,7 @@ describe("an environment without anything", () => {
     } finally {
       await chmod(place, 0o755);
     }
-  }, 60_000);
+  }, 180_000);
 
   test("a folder that nobody may read is named, with what to do", async () => {
     const secret = join(workspace.folder, "secret");
@@ -199,5 +199,28 @@ describe("an environment without anything", () => {
       expect(stderr).toContain("check the owner and mode");
     }
     await chmod(secret, 0o700);
-  }, 60_000);
+  }, 180_000);
 });
+
+test("backup names that lead elsewhere are refused by every command, and nothing outside is touched", async () => {
+  const outside = join(workspace.folder, "outside");
+  await mkdir(join(outside, "root"), { recursive: true });
+  await mkdir(join(outside, "victim", "meta"), { recursive: true });
+  await writeFile(join(outside, "victim", "meta", "backup_meta.json"), "{}");
+  const before = await filesBelow(outside);
+  const storage = {
+    milvus: minioStorage(minio, MILVUS_BUCKET, MILVUS_ROOT),
+    backup: localStorage(join(outside, "root")),
+  };
+  await workspace.writeConfig(backupConfig(server, storage));
+  const names = ["../victim", "..", ".", "a/../../victim", "/etc", "a//b", "", "a\n", "x".repeat(300), "a\\..\\b"];
+  for (const name of names) {
+    for (const command of ["create", "get", "delete", "restore"]) {
+      const { status, error } = await workspace.json(command, "-n", name);
+      expect(`${command} ${JSON.stringify(name)} ${status} ${error?.code}`).toStartWith(
+        `${command} ${JSON.stringify(name)} 2 `,
+      );
+    }
+  }
+  expect(await filesBelow(outside)).toEqual(before);
+}, 180_000);

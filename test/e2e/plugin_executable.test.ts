@@ -82,7 +82,7 @@ describe("drivers", () => {
       expect(data.passed).toBeGreaterThan(40);
       expect(await readdir(join(workspace.folder, `suite-${name}`))).toEqual([]);
     },
-    120_000,
+    180_000,
   );
 
   const BROKEN: readonly (readonly [what: string, change: (source: string) => string, failing: RegExp])[] = [
@@ -124,7 +124,7 @@ describe("drivers", () => {
       expect(failed.length).toBe(data.failed);
       expect(failed.map(({ name }) => name).join("; ")).toMatch(failing);
     },
-    120_000,
+    180_000,
   );
 
   const REFUSED: readonly (readonly [what: string, source: string, words: string])[] = [
@@ -198,5 +198,5 @@ describe("a backup on a plugin driver", () => {
     expect(`${refused.status} ${refused.error?.code}`).toBe("8 CHECKSUM_MISMATCH");
     await workspace.ok("delete", "-n", "b");
     expect(await readdir(folder)).toEqual([]);
-  }, 120_000);
+  }, 180_000);
 });
