@@ -96,6 +96,8 @@ export interface CreateCollectionRequest {
 
 export interface CatalogWriter {
   createDatabase(name: string, properties: readonly KeyValue[], signal: AbortSignal): Promise<void>;
+  /** Resolves when it is gone, also when it never was. The server refuses one that holds collections. */
+  dropDatabase(name: string, signal: AbortSignal): Promise<void>;
   createCollection(request: CreateCollectionRequest, signal: AbortSignal): Promise<void>;
   addField(namespace: Namespace, field: FieldSchema, signal: AbortSignal): Promise<void>;
   alterProperties(namespace: Namespace, properties: readonly KeyValue[], signal: AbortSignal): Promise<void>;
