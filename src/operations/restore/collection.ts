@@ -10,7 +10,7 @@ import { formatNamespace } from "../../meta/namespace.ts";
 import type { MilvusContext } from "../context.ts";
 import { restoreAliases } from "./aliases.ts";
 import { planImports, runImports, type StallClock } from "./import.ts";
-import { dropQuietly, sideName, takePlace } from "./place.ts";
+import { dropQuietly, restoringName, takePlace } from "./place.ts";
 import { type PreparedObjects, type PrepareJob, prepareObjects } from "./prepare.ts";
 import type { CollectionRestoreReport, RestoreBackupRequest, RowReport } from "./request.ts";
 import { requireImportedRows, requireRows } from "./rows.ts";
@@ -47,7 +47,7 @@ async function restore(
   const { meta, source, target } = work.target;
   const scope = formatNamespace(target);
   await using readable = request.metaOnly ? undefined : await prepareObjects(context, request, work);
-  const filled = request.intoExisting ? target : sideName(target, `_restoring_${request.id}`);
+  const filled = request.intoExisting ? target : restoringName(target, request.id);
   let rows: RowReport | undefined;
   let indexes = 0;
   let touched = false;

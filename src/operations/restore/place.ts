@@ -28,6 +28,11 @@ export function sideName(target: Namespace, suffix: string): Namespace {
   return { database, collection: `${collection.slice(0, room)}_${value}${suffix}` };
 }
 
+/** Where a run fills a collection before it gets its name. @param id of the run */
+export function restoringName(target: Namespace, id: string): Namespace {
+  return sideName(target, `_restoring_${id}`);
+}
+
 /**
  * The old collection steps aside by name and is dropped only when the new one answers in its place. Its aliases serve the
  * old one until each moves over in one step: nobody who queries through them meets a gap.
