@@ -15,7 +15,7 @@ export type Feature =
   | SchemaFeature;
 
 /**
- * What a collection may be made of. A server that lacks one refuses the schema, or makes something else of it: 2.3.5
+ * What a collection and its data may be made of. A server that lacks one refuses the schema, or makes something else of it: 2.3.5
  * accepts every data type and drops functions, struct arrays and "nullable" silently.
  */
 export type SchemaFeature =
@@ -30,7 +30,9 @@ export type SchemaFeature =
   /** Int8 vectors, geometries, times with a zone, and whatever type came after them. */
   | "newerDataTypes"
   /** Segments whose log files hold several columns each. */
-  | "storageV2";
+  | "storageV2"
+  /** Segments of deletes alone (L0). */
+  | "deleteSegments";
 
 export type ServerVersion = readonly [major: number, minor: number, patch: number];
 
@@ -46,6 +48,7 @@ const SCHEMA_SINCE: Readonly<Record<SchemaFeature, ServerVersion>> = {
   structArrays: [2, 6, 0],
   newerDataTypes: [2, 6, 0],
   storageV2: [2, 6, 0],
+  deleteSegments: [2, 4, 0],
 };
 
 export const SCHEMA_FEATURES = Object.keys(SCHEMA_SINCE) as readonly SchemaFeature[];

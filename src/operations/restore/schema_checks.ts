@@ -91,8 +91,15 @@ function typeNeed(dataType: number): SchemaFeature | undefined {
 }
 
 function dataNeeds(meta: CollectionMeta): readonly Need[] {
-  const packed = allSegments(meta).some((segment) => segment.storageVersion >= FIRST_PACKED_STORAGE);
-  return packed ? [{ feature: "storageV2", what: "log files of storage version 2" }] : [];
+  const segments = allSegments(meta);
+  const needs: Need[] = [];
+  if (segments.some((segment) => segment.storageVersion >= FIRST_PACKED_STORAGE)) {
+    needs.push({ feature: "storageV2", what: "log files of storage version 2" });
+  }
+  if (segments.some((segment) => segment.isL0 && segment.deltaLogs.length > 0)) {
+    needs.push({ feature: "deleteSegments", what: "segments of deletes" });
+  }
+  return needs;
 }
 
 function addedFieldReasons(milvus: MilvusGateway, schema: CollectionSchema): readonly string[] {

@@ -60,6 +60,7 @@ describe("features", () => {
     ["functions", "2.4.23", "2.5.0"],
     ["structArrays", "2.5.9999", "2.6.0"],
     ["newerDataTypes", "2.5.9999", "2.6.0"],
+    ["deleteSegments", "2.3.22", "2.4.0"],
     ["storageV2", "2.5.9999", "2.6.0"],
   ];
   for (const [feature, before, since] of firsts) {
