@@ -190,7 +190,7 @@ for (const [where, makePlace] of Object.entries(PLACES)) {
       test(`${what} is refused`, async () => {
         const keys = await place.store.keys("good/binlogs/");
         // A vector's log file, in the middle: what a restore would read late or not at all.
-        const key = keys.filter((candidate) => candidate.split("/").at(-2) === "101")[3] ?? "";
+        const key = keys.filter((candidate) => candidate.split("/").at(-2) === "101")[1] ?? "";
         const code = await expectRefused(key, damage);
         expect(code).toBe(what === "a missing object" ? "DATA_MISSING" : "CHECKSUM_MISMATCH");
       }, 180_000);
@@ -216,9 +216,9 @@ for (const [where, makePlace] of Object.entries(PLACES)) {
       expect(documents.length).toBeGreaterThanOrEqual(8);
       for (const key of documents) {
         const content = await place.store.get(key);
-        for (const at of place.server === local
-          ? [0, content.length >> 1, content.length - 2]
-          : [content.length >> 1]) {
+        // Of the head's values; in its other places a bit may change a name that nobody looks for.
+        const middle = key.endsWith("/backup_meta.json") ? content.indexOf('"id":"') + 8 : content.length >> 1;
+        for (const at of place.server === local ? [0, middle, content.length - 2] : [middle]) {
           await place.store.put(key, flippedIn(content, at));
           const { status, error } = await restore();
           expect(`${key} ${at}: ${status} ${error?.message}`).toMatch(/: (?:8|3) /);
