@@ -1,10 +1,10 @@
 /** Uploads: one request up to the part size, parts in flight above it; checked on the way and before they show. */
 
-import { COMPUTABLE_CHECKSUMS, createHasher, type Hasher } from "../../src/base/checksum.ts";
 import { AppError } from "../../src/base/errors.ts";
 import { forEachConcurrent } from "../../src/base/pool.ts";
+import { BodyReader } from "../../src/storage/body_reader.ts";
+import { DeclaredChecksum } from "../../src/storage/declared_checksum.ts";
 import type { ObjectInfo, ObjectKey, PutBody, PutOptions } from "../../src/storage/driver.ts";
-import { BodyReader } from "./body_reader.ts";
 import { crc32, crc32Hex } from "./crc32.ts";
 import { storeDespiteRace } from "./denied.ts";
 import { checksumsOf, infoOf, unquote } from "./headers.ts";
@@ -35,35 +35,6 @@ export async function putObject(root: Root, key: ObjectKey, body: PutBody, optio
   return body.size <= root.settings.partBytes
     ? putWhole(root, key, body, { ...options, declared })
     : putParts(root, key, body, { ...options, declared });
-}
-
-/** The caller's digest, computed beside the upload and compared before anything shows. */
-class DeclaredChecksum {
-  readonly #what: string;
-  readonly #value: string | undefined;
-  readonly #hasher: Hasher | undefined;
-
-  constructor(what: string, { checksum }: PutOptions) {
-    this.#what = what;
-    this.#value = checksum?.value;
-    if (checksum === undefined) return;
-    if (!COMPUTABLE_CHECKSUMS.includes(checksum.algorithm)) {
-      throw new AppError("UNSUPPORTED", `a declared ${checksum.algorithm} cannot be checked`);
-    }
-    this.#hasher = createHasher(checksum.algorithm);
-  }
-
-  update(content: Uint8Array): void {
-    this.#hasher?.update(content);
-  }
-
-  /** @throws CHECKSUM_MISMATCH */
-  verify(): void {
-    const actual = this.#hasher?.digest();
-    if (actual === undefined || actual.value === this.#value) return;
-    const text = `the content of ${this.#what} has ${actual.algorithm} ${actual.value}, declared was ${this.#value}`;
-    throw new AppError("CHECKSUM_MISMATCH", text, { details: { expected: `${this.#value}`, actual: actual.value } });
-  }
 }
 
 type Options = PutOptions & { readonly declared: DeclaredChecksum };

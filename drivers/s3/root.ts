@@ -1,9 +1,9 @@
 /** What the calls of one opened root share. */
 
 import type { Logger } from "../../src/base/log.ts";
+import { ByteBudget } from "../../src/storage/byte_budget.ts";
 import type { ObjectKey } from "../../src/storage/driver.ts";
 import { objectKey, relativeKey } from "../../src/storage/key.ts";
-import { ByteBudget } from "./byte_budget.ts";
 import { Control } from "./control.ts";
 import { CopyChecksum } from "./copy_checksum.ts";
 import { credentialSource } from "./credentials.ts";

@@ -38,7 +38,7 @@ function sameBucket(milvus: Section, backup: Section): boolean {
   if (milvus.family !== backup.family) return false;
   if (milvus.family === "local") return true;
   if (milvus.family === "plugin") return false;
-  const names = ["address", "port", "accountName", "bucketName"];
+  const names = ["address", "port", "accountName", "blobEndpoint", "auth.connectionString", "bucketName"];
   return names.every((name) => textOf(milvus, name).toLowerCase() === textOf(backup, name).toLowerCase());
 }
 

@@ -63,7 +63,7 @@ class SectionCheck {
     this.#milvusAddress();
     this.#prefix();
     if (textOf(section, "bucketName") === "") this.#add("bucketName", "is required; write the bucket's name");
-    if (section.family === "azure" && textOf(section, "accountName") === "") {
+    if (section.family === "azure" && textOf(section, "accountName") === "" && !namesAccount(section)) {
       this.#add("accountName", 'is required by provider "azure"; write the storage account');
     }
     if (section.family !== "azure" && isSet(section, "accountName")) {
@@ -130,6 +130,11 @@ class SectionCheck {
     const found: Found = this.#section.values.get(name) ?? defaulted("");
     this.#problems.addFor(this.#key(name), found, what);
   }
+}
+
+/** An address of its own names an account too. */
+function namesAccount(section: Section): boolean {
+  return textOf(section, "blobEndpoint") !== "" || textOf(section, "auth.type") === "connectionString";
 }
 
 function isAuthType(text: string): text is AuthType {

@@ -35,9 +35,9 @@ function names(side: Side): readonly KeySpec[] {
       "provider",
       "Provider",
       "minio",
-      "Storage service: local, minio, s3, aws, gcp, aliyun, tencent, hwc or a plugin driver",
+      "Storage service: local, minio, s3, aws, gcp, azure, aliyun, tencent, hwc or a plugin driver",
     ),
-    text("address", "Address", "localhost", "Host of the service, without scheme and port"),
+    text("address", "Address", "localhost", "Host of the service, without scheme and port; azure: its suffix"),
     integer("port", "Port", 9000, "Port of the service", port),
     text("region", "Region", "", "Region of the bucket"),
     flag("useSSL", "UseSSL", false, "https towards the service"),
@@ -54,9 +54,15 @@ function names(side: Side): readonly KeySpec[] {
     text("localPath", "LocalPath", "", "Local only: the same directory as Milvus sees it; empty if it is the same"),
     text("milvusAddress", "MilvusAddress", "", "Host by which Milvus reaches this service; for snapshot backups"),
     integer("milvusPort", "MilvusPort", 0, "Port to milvusAddress; 0 for `port`", { min: 0, max: 65535 }),
-    choice("auth.type", "Auth.Type", "static", "Kind of credentials: static (keys), iam or default (found around)", {
-      choices: ["static", "iam", "default", "sharedKey", "serviceAccount"],
-    }),
+    choice(
+      "auth.type",
+      "Auth.Type",
+      "static",
+      "Kind of credentials: static (keys), iam or default (found around); azure: sharedKey, default, sas or connectionString",
+      {
+        choices: ["static", "iam", "default", "sharedKey", "sas", "connectionString", "serviceAccount"],
+      },
+    ),
     text("auth.accessKeyID", "Auth.AccessKeyID", "minioadmin", "Access key", { env: env("auth.accessKeyID") }),
     text("auth.secretAccessKey", "Auth.SecretAccessKey", "minioadmin", "Secret key", {
       env: env("auth.secretAccessKey"),

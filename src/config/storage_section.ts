@@ -5,9 +5,11 @@ import type { OptionTable } from "../storage/driver.ts";
 import type { KeySpec, Value } from "./keys.ts";
 import { type Finder, lookupOf } from "./layers.ts";
 import type { Problems } from "./problems.ts";
-import { authTypes, canonicalProvider, type Family, familyOf, PROVIDERS } from "./providers.ts";
+import { authTypes, canonicalProvider, FAMILY_DEFAULTS, type Family, familyOf, PROVIDERS } from "./providers.ts";
 import { defaulted, type Found, isExplicit } from "./raw.ts";
 import { INHERITED_NAMES, optionKey, SECTION_NAMES, type Side, STORAGE_NAMES, storageKeys } from "./storage_keys.ts";
+
+const PLACE_NAMES: readonly string[] = ["address", "port", "region", "useSSL"];
 
 export type DriverOptions = (provider: string) => OptionTable | undefined;
 
@@ -115,6 +117,8 @@ function inherited(short: string, section: Section, parent: Section | undefined)
   }
   if (!INHERITED_NAMES.includes(short)) return undefined;
   if (short === "auth.type" && parent.family !== section.family) return undefined;
+  // Where a MinIO listens says nothing about an account in Azure, nor the other way round.
+  if (PLACE_NAMES.includes(short) && placeOf(section) !== placeOf(parent)) return undefined;
   // A plugin driver's values and the "" of a section that has no such key are no defaults for another driver.
   if (parent.family === "plugin") return undefined;
   return defaulted(value);
@@ -123,13 +127,18 @@ function inherited(short: string, section: Section, parent: Section | undefined)
 function sameService(section: Section, parent: Section): boolean {
   if (section.provider !== parent.provider) return false;
   if (section.family === "plugin") return true;
-  return ["address", "port"].every((name) => section.values.get(name)?.value === parent.values.get(name)?.value);
+  const names = ["address", "port", "accountName", "blobEndpoint"].filter((name) => section.values.has(name));
+  return names.every((name) => section.values.get(name)?.value === parent.values.get(name)?.value);
+}
+
+function placeOf({ family }: Section): Family | undefined {
+  return FAMILY_DEFAULTS[family] === undefined ? undefined : family;
 }
 
 function defaultOf(short: string, spec: KeySpec, { family, table }: Section): Value {
   if (family === "plugin" && !SECTION_NAMES.includes(short)) return table?.[short]?.default ?? "";
   if (short === "auth.type") return authTypes(family)[0] ?? spec.default;
-  return spec.default;
+  return FAMILY_DEFAULTS[family]?.[short] ?? spec.default;
 }
 
 function nameOf(side: Side, key: string): string {

@@ -31,6 +31,12 @@ const LOCATIONS = {
   pymilvus: { path: join(PARTS, "python/bin/python"), override: "MILVUS_BACKUP_TEST_PYTHON", part: "pymilvus" },
   /** The MinIO executable. */
   minio: { path: join(PARTS, "bin/minio"), override: "MILVUS_BACKUP_TEST_MINIO", part: "minio" },
+  /** Azurite's blob server, a program for Node. */
+  azurite: {
+    path: join(PARTS, "azurite/node_modules/azurite/dist/src/blob/main.js"),
+    override: "MILVUS_BACKUP_TEST_AZURITE",
+    part: "azurite",
+  },
 } as const satisfies Record<string, PartLocation>;
 
 export type PartName = keyof typeof LOCATIONS;
