@@ -67,7 +67,7 @@ class Inspector {
     const extra = await this.#extra(full);
     const meta = extra ?? full ?? (await this.#withoutFull());
     if (full !== undefined) {
-      this.#add(DOCUMENT.full, treeProblems(full));
+      this.#add(DOCUMENT.full, treeProblems(extra ?? full));
       if (head !== undefined) this.#add(DOCUMENT.backup, headProblems(head, full));
       for (const [key, problems] of Object.entries(levels)) this.#add(key, problems);
     } else if (meta !== undefined) this.#add(DOCUMENT.segment, treeProblems(meta));

@@ -5,6 +5,7 @@ import { FIXTURES, filesOf } from "../format/fixtures.ts";
 import { localStorage, minioStorage } from "../support/backup_config.ts";
 import { openBucket, type TestBucket } from "../support/bucket.ts";
 import { type MinioServer, startMinio } from "../support/minio.ts";
+import { startCli } from "../support/run_cli.ts";
 import { auditBackup } from "../support/stored_backup.ts";
 import { type Envelope, makeWorkspace, type Workspace } from "../support/workspace.ts";
 
@@ -178,6 +179,34 @@ describe("a backup that travels", () => {
     expect(error?.message).toContain(key);
     expect((await far.list(`${ROOT}/rotten/meta/backup_meta.json`)).size).toBe(0);
   }, 60_000);
+});
+
+describe("interrupted", () => {
+  test.each([
+    ["SIGKILL", null],
+    ["SIGTERM", 143],
+  ] as const)(
+    "by %s the copy is incomplete, and after a delete it can be made",
+    async (signal, status) => {
+      const copy = ["copy", "-n", NAME, "--from", "second", "--to", "backup", "--as", "late"];
+      // One object at a time, through this machine: it takes long enough to be interrupted.
+      const slowly = ["--set", "transfer.concurrency=1,transfer.mode=streaming"];
+      const running = startCli([...copy, ...slowly], { cwd: workspace.folder });
+      await running.waitFor("copy ");
+      while ((await bucket.list(`${ROOT}/late/binlogs/`)).size < 3) await Bun.sleep(5);
+      running.kill(signal);
+      expect((await running.result).status).toBe(status);
+      const { data } = await workspace.json<{ backups: { name: string; state: string }[] }>("list");
+      expect(data.backups).toContainEqual(expect.objectContaining({ name: "late", state: "incomplete" }));
+      expect((await workspace.run(["verify", "-n", "late"])).status).toBe(3);
+      expect((await workspace.run(copy)).status).toBe(4);
+      await workspace.ok("delete", "-n", "late");
+      await workspace.ok(...copy);
+      expect(await found("late", "--level", "data")).toEqual([]);
+      await workspace.ok("delete", "-n", "late");
+    },
+    60_000,
+  );
 });
 
 describe("damage in the bucket", () => {

@@ -190,6 +190,15 @@ describe("a backup of the Go tool", () => {
     },
   );
 
+  test.each(FIXTURES.map((fixture) => [fixture.version, fixture] as const))(
+    "of Milvus %s without full_meta.json holds too, its tree put together from the levels",
+    async (_, fixture) => {
+      const context = stored(await rootWith(fixture, (path) => path !== "meta/full_meta.json"));
+      const { findings, objects } = await at(context, "list", { name: fixture.name });
+      expect([findings, objects]).toEqual([[], (await logKeys(context, fixture.name)).length]);
+    },
+  );
+
   test("level documents that contradict full_meta.json, or are absent", async () => {
     const [fixture] = FIXTURES;
     const root = await rootWith(fixture, (path) => path !== "meta/partition_meta.json");
