@@ -7,7 +7,7 @@ import type { Problems } from "./problems.ts";
 import { type AuthType, authTypes, CREDENTIAL_NAMES, CREDENTIALS } from "./providers.ts";
 import { defaulted, type Found } from "./raw.ts";
 import { rootPathOf } from "./storage_config.ts";
-import { SECTION_NAMES, STORAGE_NAMES } from "./storage_keys.ts";
+import { SECTION_NAMES, STORAGE_NAMES, sectionPath } from "./storage_keys.ts";
 import { isSet, type Section, textOf } from "./storage_section.ts";
 
 /** Adds every problem of a resolved section. */
@@ -123,7 +123,7 @@ class SectionCheck {
   }
 
   #key(name: string): string {
-    return `${this.#section.side}.storage.${name}`;
+    return `${sectionPath(this.#section.side)}.${name}`;
   }
 
   #add(name: string, what: string): void {

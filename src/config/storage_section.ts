@@ -7,7 +7,16 @@ import { type Finder, lookupOf } from "./layers.ts";
 import type { Problems } from "./problems.ts";
 import { authTypes, canonicalProvider, FAMILY_DEFAULTS, type Family, familyOf, PROVIDERS } from "./providers.ts";
 import { defaulted, type Found, isExplicit } from "./raw.ts";
-import { INHERITED_NAMES, optionKey, SECTION_NAMES, type Side, STORAGE_NAMES, storageKeys } from "./storage_keys.ts";
+import {
+  INHERITED_NAMES,
+  isProfile,
+  optionKey,
+  SECTION_NAMES,
+  type Side,
+  STORAGE_NAMES,
+  sectionPath,
+  storageKeys,
+} from "./storage_keys.ts";
 
 const PLACE_NAMES: readonly string[] = ["address", "port", "region", "useSSL"];
 
@@ -61,22 +70,27 @@ export function resolveSection(input: SectionInput): Section | undefined {
 
 /** A driver's options may also be written below `storage.options:`. */
 function otherSpellings(short: string, { side, table }: Section): readonly string[] {
-  return table !== undefined && Object.hasOwn(table, short) ? [`${side}.storage.options.${short}`] : [];
+  return table !== undefined && Object.hasOwn(table, short) ? [`${sectionPath(side)}.options.${short}`] : [];
 }
 
 function resolveProvider(input: SectionInput): Found | undefined {
-  const spec = storageKeys(input.side).find((key) => key.key === `${input.side}.storage.provider`);
+  const spec = storageKeys(input.side).find((key) => key.key === `${sectionPath(input.side)}.provider`);
   if (spec === undefined) return undefined;
   const inheritedFrom = input.parent?.provider ?? spec.default;
-  const found = input.finder.find(spec) ?? defaulted(inheritedFrom);
-  const written = String(found.value);
-  const provider = canonicalProvider(written, input.driverOptions);
+  const written = input.finder.find(spec);
+  if (written === undefined && isProfile(input.side)) {
+    input.problems.add(spec.key, "", "is required; a storage below `storages:` takes nothing from other sections");
+    return undefined;
+  }
+  const found = written ?? defaulted(inheritedFrom);
+  const name = String(found.value);
+  const provider = canonicalProvider(name, input.driverOptions);
   if (provider !== undefined) return { value: provider, origin: found.origin };
-  const hint = didYouMean(written, PROVIDERS);
+  const hint = didYouMean(name, PROVIDERS);
   input.problems.addFor(
     spec.key,
     found,
-    `invalid value ${JSON.stringify(written)}${hint}; want one of: ${PROVIDERS.join(", ")}, or the name of a plugin ` +
+    `invalid value ${JSON.stringify(name)}${hint}; want one of: ${PROVIDERS.join(", ")}, or the name of a plugin ` +
       "driver that `plugins` or --plugin loads",
   );
   return undefined;
@@ -142,7 +156,7 @@ function defaultOf(short: string, spec: KeySpec, { family, table }: Section): Va
 }
 
 function nameOf(side: Side, key: string): string {
-  return key.slice(`${side}.storage.`.length);
+  return key.slice(`${sectionPath(side)}.`.length);
 }
 
 /** A value as text; "" when the section has no such name. */
