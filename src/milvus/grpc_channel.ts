@@ -23,6 +23,8 @@ export interface GrpcCallOptions {
   readonly deadlineMs?: number;
   /** False: the call must not happen twice, so it is repeated only when it cannot have reached the server. */
   readonly repeatable?: boolean;
+  /** False: the server must not see the call cancelled, so an abort takes effect only when its answer has come. */
+  readonly cancellable?: boolean;
   /** How long to insist when the server says "rate limit exceeded". */
   readonly throttle?: RetryPolicy;
   /** How long to insist when the server cannot be reached. */
@@ -101,7 +103,7 @@ export async function openGrpcChannel(config: MilvusConnection, options: GrpcCha
         },
       );
       const stop = (): void => running.cancel();
-      call.signal.addEventListener("abort", stop, { once: true });
+      if (call.cancellable ?? true) call.signal.addEventListener("abort", stop, { once: true });
     });
   };
 

@@ -6,7 +6,12 @@ import type { GrpcChannel } from "./grpc_channel.ts";
 import { serverReason } from "./grpc_errors.ts";
 import { importOptions } from "./import_options.ts";
 
-const START_DEADLINE_MS = 120_000;
+const DEADLINE_MS = 120_000;
+/**
+ * Milvus 2.3.5 crashes, the whole server, when a GetImportState is cancelled while it works on it (a nil pointer in its
+ * proxy); a deadline that passes is the same to it. An Import that is cancelled leaves a job whose name nobody knows.
+ */
+const UNDISTURBED = { cancellable: false, deadlineMs: DEADLINE_MS } as const;
 
 /** As 2.4 and newer, 2.3 and 2.2 say it; only the first has a code of its own, and it shares that with failed imports. */
 const UNKNOWN_JOB = /import job does not exist|key not found\[key=\S*\/importtask\/|import task id doesn't exist/i;
@@ -45,7 +50,7 @@ export function createGrpcImporter(channel: GrpcChannel): Importer {
           options: Object.entries(importOptions(request)).map(([key, value]) => ({ key, value })),
         },
         // A repeated request would be a second job: every row twice.
-        { signal, database: namespace.database, deadlineMs: START_DEADLINE_MS, repeatable: false },
+        { ...UNDISTURBED, signal, database: namespace.database, repeatable: false },
       );
       const [job] = answer.tasks;
       if (job === undefined) throw new AppError("MILVUS_ERROR", `Milvus ${channel.address} named no job for an import`);
@@ -54,7 +59,7 @@ export function createGrpcImporter(channel: GrpcChannel): Importer {
 
     importProgress: async ({ database }, job, signal) => {
       try {
-        const answer = await channel.call("GetImportState", { task: job }, { database, signal });
+        const answer = await channel.call("GetImportState", { task: job }, { ...UNDISTURBED, database, signal });
         const info = (name: string) => answer.infos.find(({ key }) => key === name)?.value ?? "";
         const phase = PHASES[answer.state] ?? "importing";
         const percent = Number.parseInt(info("progress_percent"), 10);

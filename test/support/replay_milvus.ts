@@ -59,7 +59,7 @@ function recordings(version: RecordedVersion, file: string): readonly (RecordedC
 /** What a call is answered with: recorded bytes, a made-up message, a gRPC error, or silence. */
 export type Reply =
   | RecordedCall
-  | { readonly message: object }
+  | { readonly message: object; readonly afterMs?: number }
   | { readonly grpcCode: number; readonly details: string }
   | "silence";
 /** One reply for every call, or one after the other, the last for all later ones. */
@@ -70,6 +70,8 @@ export interface SeenCall {
   readonly metadata: Readonly<Record<string, string>>;
   /** Decoded with today's definitions. */
   readonly request: Readonly<Record<string, unknown>>;
+  /** Whether its client had given it up when a made-up message answered it. */
+  cancelled: boolean;
 }
 
 export interface ReplayServer extends AsyncDisposable {
@@ -113,12 +115,19 @@ export async function startReplay(options: ReplayOptions): Promise<ReplayServer>
           const metadata = Object.fromEntries(
             Object.entries(call.metadata.getMap()).map(([key, value]) => [key, String(value)]),
           );
-          calls.push({ method, metadata, request });
+          const seen = { method, metadata, request, cancelled: false };
+          calls.push(seen);
           const reply = queue[Math.min(next, queue.length - 1)];
           next += 1;
           if (reply === undefined || reply === "silence") return;
-          if ("message" in reply) done(null, Buffer.from(definition.response.encode(reply.message)));
-          else if ("grpcCode" in reply) done({ code: reply.grpcCode, details: reply.details });
+          if ("message" in reply) {
+            const answer = (): void => {
+              seen.cancelled = call.cancelled;
+              done(null, Buffer.from(definition.response.encode(reply.message)));
+            };
+            if (reply.afterMs === undefined) answer();
+            else setTimeout(answer, reply.afterMs);
+          } else if ("grpcCode" in reply) done({ code: reply.grpcCode, details: reply.details });
           else if (reply.code !== 0) done({ code: reply.code, details: reply.details });
           else done(null, Buffer.from(reply.response, "base64"));
         },

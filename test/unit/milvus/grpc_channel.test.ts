@@ -183,6 +183,22 @@ describe("time", () => {
     });
   });
 
+  test("a call that may not be cancelled is answered before an abort takes effect", async () => {
+    const slow = { message: { version: "v1" }, afterMs: 100 };
+    await using server = await startReplay({ replies: { GetVersion: slow } });
+    await withChannel(connectionTo(server.port), async (channel) => {
+      const abort = new AbortController();
+      const call = channel.call("GetVersion", {}, { signal: abort.signal, cancellable: false });
+      while (server.calls.length === 0) await Bun.sleep(1);
+      abort.abort();
+      expect((await call).version).toBe("v1");
+      expect(server.calls.map(({ cancelled }) => cancelled)).toEqual([false]);
+      const other = errorOf(channel.call("GetVersion", {}, { signal: AbortSignal.timeout(20) }));
+      expect((await other).code).toBe("ABORTED");
+      while (server.calls[1]?.cancelled !== true) await Bun.sleep(1);
+    });
+  });
+
   test("an aborted signal makes no call", async () => {
     await using server = await startReplay({ replies: { GetVersion: { message: {} } } });
     await withChannel(connectionTo(server.port), async (channel) => {

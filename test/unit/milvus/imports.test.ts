@@ -55,6 +55,20 @@ async function overRest(
   await work(milvus, http);
 }
 
+test("over gRPC no import call is ever cancelled: Milvus 2.3.5 would crash", async () => {
+  const afterMs = 60;
+  const replies: Replies = {
+    Import: { message: { tasks: ["7"] }, afterMs },
+    GetImportState: { message: { state: 5, row_count: "1" }, afterMs },
+  };
+  await overGrpc(replies, async (milvus, server) => {
+    expect(await milvus.startImport(request(), AbortSignal.timeout(20))).toBe("7");
+    expect((await milvus.importProgress(ns, "7", AbortSignal.timeout(20))).phase).toBe("importing");
+    const calls = [...server.seen("Import"), ...server.seen("GetImportState")];
+    expect(calls.map(({ cancelled }) => cancelled)).toEqual([false, false]);
+  });
+});
+
 describe("imports over gRPC", () => {
   test("a job gets the insert and delta directories and the options of a backup", async () => {
     await overGrpc({ Import: recordedCall("2.6.3", "Import_v1", "good, index present") }, async (milvus, server) => {
