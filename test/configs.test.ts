@@ -25,6 +25,7 @@ function load(file: string): Promise<LoadedConfig> {
 describe("every file of configs/", () => {
   test("is there", () => {
     expect(FILES.sort()).toEqual([
+      "backup-gcp.yaml",
       "backup-iam.yaml",
       "backup-local-milvus.yaml",
       "backup-local.yaml",

@@ -3,7 +3,7 @@
 /** How a section is addressed and authenticated. */
 export type Family = "local" | "object" | "azure" | "gcpnative" | "plugin";
 
-export type AuthType = "static" | "iam" | "default" | "sharedKey" | "serviceAccount";
+export type AuthType = "static" | "iam" | "default" | "sharedKey" | "serviceAccount" | "none";
 
 const FAMILY: Readonly<Record<string, Family>> = {
   local: "local",
@@ -32,7 +32,7 @@ export const PROVIDER_SYNONYMS: Readonly<Record<string, string>> = {
   huawei: "hwc",
   huaweicloud: "hwc",
   obs: "hwc",
-  gcs: "gcp",
+  gcs: "gcpnative",
 };
 
 export function familyOf(provider: string): Family {
@@ -45,7 +45,7 @@ export function authTypes(family: Family): readonly AuthType[] {
     case "azure":
       return ["sharedKey", "default"];
     case "gcpnative":
-      return ["serviceAccount", "default"];
+      return ["serviceAccount", "default", "none"];
     default:
       return ["static", "iam", "default"];
   }
@@ -63,7 +63,17 @@ export const CREDENTIALS: Readonly<
   serviceAccount: { applies: ["auth.credentialsFile"], required: ["auth.credentialsFile"] },
   iam: { applies: ["auth.endpoint"], required: [] },
   default: { applies: [], required: [] },
+  none: { applies: [], required: [] },
 };
+
+// Google's "application default credentials" are a file of several kinds, or else a metadata server.
+const DEFAULT_OF_GCPNATIVE: readonly string[] = ["auth.credentialsFile", "auth.endpoint"];
+
+/** Names of the credentials that a section with this `auth.type` may hold; none for a type that is not known. */
+export function credentialsOf(type: string, family: Family): readonly string[] {
+  if (type === "default" && family === "gcpnative") return DEFAULT_OF_GCPNATIVE;
+  return Object.entries(CREDENTIALS).find(([name]) => name === type)?.[1].applies ?? [];
+}
 
 /** Every credential name, in schema order. */
 export const CREDENTIAL_NAMES: readonly string[] = Object.values(CREDENTIALS).flatMap((entry) => entry.applies);

@@ -35,7 +35,7 @@ function names(side: Side): readonly KeySpec[] {
       "provider",
       "Provider",
       "minio",
-      "Storage service: local, minio, s3, aws, gcp, aliyun, tencent, hwc or a plugin driver",
+      "Storage service: local, minio, s3, aws, gcp, gcpnative, aliyun, tencent, hwc or a plugin driver",
     ),
     text("address", "Address", "localhost", "Host of the service, without scheme and port"),
     integer("port", "Port", 9000, "Port of the service", port),
@@ -55,7 +55,7 @@ function names(side: Side): readonly KeySpec[] {
     text("milvusAddress", "MilvusAddress", "", "Host by which Milvus reaches this service; for snapshot backups"),
     integer("milvusPort", "MilvusPort", 0, "Port to milvusAddress; 0 for `port`", { min: 0, max: 65535 }),
     choice("auth.type", "Auth.Type", "static", "Kind of credentials: static (keys), iam or default (found around)", {
-      choices: ["static", "iam", "default", "sharedKey", "serviceAccount"],
+      choices: ["static", "iam", "default", "sharedKey", "serviceAccount", "none"],
     }),
     text("auth.accessKeyID", "Auth.AccessKeyID", "minioadmin", "Access key", { env: env("auth.accessKeyID") }),
     text("auth.secretAccessKey", "Auth.SecretAccessKey", "minioadmin", "Secret key", {
@@ -70,7 +70,7 @@ function names(side: Side): readonly KeySpec[] {
       env: env("auth.accountKey"),
       secret: true,
     }),
-    text("auth.credentialsFile", "Auth.CredentialsFile", "", "Path of a service account file; gcpnative only", {
+    text("auth.credentialsFile", "Auth.CredentialsFile", "", "Path of a Google credentials file; gcpnative only", {
       env: env("auth.credentialsFile"),
       noFileVariable: true,
     }),

@@ -107,7 +107,12 @@ function sectionV2(side: Side, values: V1Values): readonly (readonly [string, Fo
   const provider = map(type, (value) => canonical(String(value)));
   const plain = ["address", "port", "region", "useSSL", "bucketName", "rootPath"] as const;
   const entries: (readonly [string, Found])[] = [["provider", provider]];
-  for (const name of plain) entries.push([name, v1(name)]);
+  for (const name of plain) {
+    // MinIO's address, which v1 has for every service that nobody wrote one for, is not Google's.
+    const isOthers = provider.value === "gcpnative" && ["address", "port", "useSSL"].includes(name);
+    const found = v1(name);
+    if (!isOthers || isExplicit(found)) entries.push([name, found]);
+  }
   entries.push(...credentials(String(provider.value), v1));
   return entries.map(([name, found]) => [`${side}.storage.${name}`, found] as const);
 }

@@ -31,6 +31,12 @@ const LOCATIONS = {
   pymilvus: { path: join(PARTS, "python/bin/python"), override: "MILVUS_BACKUP_TEST_PYTHON", part: "pymilvus" },
   /** The MinIO executable. */
   minio: { path: join(PARTS, "bin/minio"), override: "MILVUS_BACKUP_TEST_MINIO", part: "minio" },
+  /** A Python interpreter that can import gcp_storage_emulator. */
+  "gcs-emulator": {
+    path: join(PARTS, "gcs-emulator/bin/python"),
+    override: "MILVUS_BACKUP_TEST_GCS_EMULATOR",
+    part: "gcs-emulator",
+  },
 } as const satisfies Record<string, PartLocation>;
 
 export type PartName = keyof typeof LOCATIONS;
