@@ -1,5 +1,6 @@
 /** Single objects: stat, get, delete. */
 
+import { crc32c, crc32cHex } from "../../src/base/crc32c.ts";
 import { AppError } from "../../src/base/errors.ts";
 import { streamOf } from "../../src/base/streams.ts";
 import type {
@@ -10,7 +11,6 @@ import type {
   ObjectInfo,
   ObjectKey,
 } from "../../src/storage/driver.ts";
-import { crc32c, crc32cHex } from "./crc32c.ts";
 import { isBrokenConnection } from "./errors.ts";
 import type { Reply } from "./reply.ts";
 import { FIELDS, infoOf, infoOfHeaders, lengthOf, parseResource } from "./resource.ts";

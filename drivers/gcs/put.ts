@@ -2,10 +2,10 @@
 
 import { randomBytes } from "node:crypto";
 import { COMPUTABLE_CHECKSUMS, createHasher, type Hasher } from "../../src/base/checksum.ts";
+import { crc32c, crc32cBase64, crc32cHex } from "../../src/base/crc32c.ts";
 import { AppError } from "../../src/base/errors.ts";
 import type { ObjectInfo, ObjectKey, PutBody, PutOptions } from "../../src/storage/driver.ts";
 import { BodyReader } from "./body_reader.ts";
-import { crc32c, crc32cBase64, crc32cHex } from "./crc32c.ts";
 import { FIELDS, infoOf, parseResource, type Resource } from "./resource.ts";
 import { ResumableUpload } from "./resumable.ts";
 import { objectUrl, type Root, uploadUrl } from "./root.ts";
@@ -142,9 +142,10 @@ class DeclaredChecksum {
     this.#what = what;
     this.#value = checksum?.value;
     if (checksum === undefined) return;
-    if (checksum.algorithm === "crc32c") this.#hasher = crc32cHasher();
-    else if (COMPUTABLE_CHECKSUMS.includes(checksum.algorithm)) this.#hasher = createHasher(checksum.algorithm);
-    else throw new AppError("UNSUPPORTED", `a declared ${checksum.algorithm} cannot be checked`);
+    if (!COMPUTABLE_CHECKSUMS.includes(checksum.algorithm)) {
+      throw new AppError("UNSUPPORTED", `a declared ${checksum.algorithm} cannot be checked`);
+    }
+    this.#hasher = createHasher(checksum.algorithm);
   }
 
   update(content: Uint8Array): void {
@@ -158,14 +159,4 @@ class DeclaredChecksum {
     const text = `the content of ${this.#what} has ${actual.algorithm} ${actual.value}, declared was ${this.#value}`;
     throw new AppError("CHECKSUM_MISMATCH", text, { details: { expected: `${this.#value}`, actual: actual.value } });
   }
-}
-
-function crc32cHasher(): Hasher {
-  let crc = 0;
-  return {
-    update: (chunk) => {
-      crc = crc32c(chunk, crc);
-    },
-    digest: () => ({ algorithm: "crc32c", value: crc32cHex(crc) }),
-  };
 }

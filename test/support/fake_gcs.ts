@@ -4,7 +4,7 @@
  */
 
 import { createHash, createVerify } from "node:crypto";
-import { crc32c, crc32cBase64 } from "../../drivers/gcs/crc32c.ts";
+import { crc32c, crc32cBase64 } from "../../src/base/crc32c.ts";
 
 interface Stored {
   readonly content: Uint8Array;
@@ -47,6 +47,8 @@ export interface FakeGcs extends AsyncDisposable {
   readonly sessions: ReadonlyMap<string, unknown>;
   /** Changes stored bytes without the service's knowledge. */
   damage(bucket: string, name: string): void;
+  /** Of the bucket's objects. */
+  names(bucket: string): readonly string[];
 }
 
 export function startFakeGcs(options: FakeGcsOptions): FakeGcs {
@@ -76,6 +78,7 @@ export function startFakeGcs(options: FakeGcsOptions): FakeGcs {
     tokens: service.tokens,
     sessions: service.sessions,
     damage: (bucket, name) => service.damage(bucket, name),
+    names: (bucket) => service.names(bucket),
     [Symbol.asyncDispose]: () => server.stop(true),
   };
 }
@@ -108,6 +111,10 @@ class Service {
   damage(bucket: string, name: string): void {
     const stored = this.#buckets.get(bucket)?.get(name);
     if (stored !== undefined) stored.content[0] = (stored.content[0] ?? 0) ^ 1;
+  }
+
+  names(bucket: string): readonly string[] {
+    return [...(this.#buckets.get(bucket)?.keys() ?? [])];
   }
 
   async answer(request: Request, url: URL): Promise<Response> {

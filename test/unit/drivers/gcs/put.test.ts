@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { createHash } from "node:crypto";
-import { crc32c, crc32cHex } from "../../../../drivers/gcs/crc32c.ts";
+import { crc32c, crc32cHex } from "../../../../src/base/crc32c.ts";
 import { streamOf } from "../../../../src/base/streams.ts";
 import { objectKey } from "../../../../src/storage/key.ts";
 import { gcsRefusal } from "../../../support/fake_gcs.ts";

@@ -1,7 +1,8 @@
 import { describe, expect, test } from "bun:test";
-import { crc32c, crc32cBase64, crc32cHex } from "../../../../drivers/gcs/crc32c.ts";
-import { contentOf } from "./support.ts";
+import { crc32c, crc32cBase64, crc32cHex } from "../../../src/base/crc32c.ts";
 
+const contentOf = (size: number): Uint8Array =>
+  Uint8Array.from({ length: size }, (_, at) => (at * 31 + (at >> 4)) & 255);
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
 
 /** Bit by bit, as the definition has it. */
