@@ -11,6 +11,7 @@ export async function metadataToken(endpoint: string): Promise<Token> {
     url,
     method: "GET",
     headers: { "metadata-flavor": "Google" },
+    whenUnreachable: "outside Google Cloud set auth.credentialsFile",
     remedy: "give this machine or pod a service account, or set auth.credentialsFile",
   });
   return tokenOf(answer, url);

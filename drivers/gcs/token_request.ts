@@ -23,6 +23,8 @@ export interface TokenRequest {
   readonly json?: unknown;
   /** What to do when the service refuses: "renew the key". */
   readonly remedy: string;
+  /** What to do when it cannot be reached at all, where that says something. */
+  readonly whenUnreachable?: string;
 }
 
 /** An answer's JSON. Texts of the other side are shown only from the fields that OAuth has for them. @throws ACCESS_DENIED, UNAVAILABLE */
@@ -66,7 +68,9 @@ async function send(request: TokenRequest): Promise<{ readonly status: number; r
     return { status: response.status, text: await response.text() };
   } catch (error) {
     const code = error instanceof Error && "code" in error ? ` (${String(error.code)})` : "";
-    throw new AppError("UNAVAILABLE", `${hostOf(url)}, which gives tokens, cannot be reached${code}`, { cause: error });
+    const remedy = request.whenUnreachable === undefined ? "" : `; ${request.whenUnreachable}`;
+    const text = `${hostOf(url)}, which gives tokens, cannot be reached${code}${remedy}`;
+    throw new AppError("UNAVAILABLE", text, { cause: error });
   }
 }
 

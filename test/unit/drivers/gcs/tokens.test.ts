@@ -168,6 +168,13 @@ describe("default credentials", () => {
     expect(failure.message).toContain("give this machine or pod a service account, or set auth.credentialsFile");
   });
 
+  test("a place without a metadata server is told what to do", async () => {
+    const driver = await openOn(1, { "auth.type": "default", "auth.endpoint": "127.0.0.1:1" });
+    const failure = await failureOf(driver.stat(key, { signal }));
+    expect(failure).toMatchObject({ code: "UNAVAILABLE", retriable: true });
+    expect(failure.message).toEndWith("; outside Google Cloud set auth.credentialsFile");
+  });
+
   test("are a user's refresh token", async () => {
     const user = { type: "authorized_user", client_id: "id", client_secret: "secret", refresh_token: "refresh" };
     await opensWith(
