@@ -35,13 +35,9 @@ const options = {
   "auth.accessKeyID": "access",
   "auth.secretAccessKey": new Secret("secret"),
 };
-const driver = await definition.open(options, {
-  rootPath: "files",
-  provider: "minio",
-  host,
-  log: silentLogger,
-  signal,
-});
+const context = { rootPath: "files", provider: "minio", host, log: silentLogger, signal };
+const driver = await definition.open(options, context);
+const unchecked = await definition.open({ ...options, checksum: "none" }, context);
 const client = new S3Client({
   endpoint: `http://127.0.0.1:${port}`,
   region: "us-east-1",
@@ -63,10 +59,12 @@ const source: ObjectInfo = {
 };
 const Bucket = "bench";
 const copyFrom = driver.copyFrom?.bind(driver);
-if (copyFrom === undefined) throw new Error("the s3 driver copies inside the service");
+const copyUnchecked = unchecked.copyFrom?.bind(unchecked);
+if (copyFrom === undefined || copyUnchecked === undefined) throw new Error("the s3 driver copies inside the service");
 
 const rows: readonly (readonly [string, number, (index: number) => Promise<unknown>])[] = [
-  ["copy, driver", 1, (index) => copyFrom(driver, source, keyOf(index), { signal })],
+  ["copy, driver", 1, (index) => copyUnchecked(unchecked, source, keyOf(index), { signal })],
+  ["copy with a CRC32 that is looked for, driver", 1, (index) => copyFrom(driver, source, keyOf(index), { signal })],
   [
     "copy, SDK",
     0.1,

@@ -6,7 +6,7 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { builtinDrivers } from "../drivers/all.ts";
 import type { KeySpec } from "../src/config/keys.ts";
-import { DEAD_V1_KEYS, V1_KEYS } from "../src/config/schema_v1.ts";
+import { DEAD_V1_KEYS, SILENT_V1_KEYS, V1_KEYS } from "../src/config/schema_v1.ts";
 import { V2_KEYS, VERSION_KEY } from "../src/config/schema_v2.ts";
 import { optionKey, SECTION_NAMES, STORAGE_NAMES } from "../src/config/storage_keys.ts";
 
@@ -65,8 +65,9 @@ function v1Table(): string {
     spec.env === undefined ? "" : `\`${spec.env}\``,
     spec.v2 === "" ? "none" : `\`${spec.v2}\`${spec.v2Hint === undefined ? "" : ` (${spec.v2Hint})`}`,
   ]);
+  const silent = SILENT_V1_KEYS.map((key) => [`\`${key}\``, "", "none; not needed"]);
   const dead = DEAD_V1_KEYS.map((key) => [`\`${key}\``, "", "none; ignored with a warning"]);
-  return table(["v1 key", "Variable", "v2 key"], [...rows, ...dead]);
+  return table(["v1 key", "Variable", "v2 key"], [...rows, ...silent, ...dead]);
 }
 
 function typeText(spec: KeySpec): string {

@@ -5,8 +5,8 @@
 #   scripts/parts.sh milvus-2.3.5 minio     only these
 #   scripts/parts.sh --list                 the names
 #
-# Only ordinary package clients are used (pip, go). Each part has a stamp that names its version: an installed part is
-# skipped, another version is replaced. Needs: python3 with venv, and go for minio.
+# Only ordinary package clients are used (pip, go, npm). Each part has a stamp that names its version: an installed part is
+# skipped, another version is replaced. Needs: python3 with venv, go for minio, and npm for azurite.
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -15,8 +15,9 @@ recipe=1 # raise it when the way of installing changes: every stamp becomes stal
 
 pymilvus_version=2.5.18
 minio_version=v0.0.0-20260212201848-7aac2a2c5b7c
+azurite_version=3.37.0
 gcs_emulator_version=2026.7.19
-all=(milvus-2.3.5 milvus-2.2.16 pymilvus minio gcs-emulator)
+all=(milvus-2.3.5 milvus-2.2.16 pymilvus minio azurite gcs-emulator)
 
 say() { printf 'parts: %s\n' "$*" >&2; }
 die() { say "$*"; exit 1; }
@@ -27,6 +28,7 @@ stamp_of() {
     milvus-*) echo "$1 recipe $recipe" ;;
     pymilvus) echo "pymilvus-$pymilvus_version recipe $recipe" ;;
     minio) echo "minio-$minio_version recipe $recipe" ;;
+    azurite) echo "azurite-$azurite_version recipe $recipe" ;;
     gcs-emulator) echo "gcs-emulator-$gcs_emulator_version recipe $recipe" ;;
     *) return 1 ;;
   esac
@@ -114,6 +116,13 @@ install_minio() {
     die "building MinIO failed (go: $(go version)); it needs a Go release that can fetch the module's own toolchain (1.21 or later)"
 }
 
+# Not among the development packages: it brings 370 of its own.
+install_azurite() {
+  rm -rf "$parts/azurite"
+  retry npm install --silent --no-audit --no-fund --ignore-scripts --prefix "$parts/azurite" "azurite@$azurite_version" >/dev/null
+  [ -f "$parts/azurite/node_modules/azurite/dist/src/blob/main.js" ] || die "azurite $azurite_version is not where it was"
+}
+
 install() {
   local started=$SECONDS
   rm -f "$parts/$1.stamp"
@@ -140,7 +149,11 @@ mkdir -p "$parts"
 if command -v flock >/dev/null; then exec 9>"$parts/.lock"; flock 9; fi
 say "installing ${missing[*]} (the first time takes some minutes)"
 for part in "${missing[@]}"; do
-  case $part in minio) need go golang "building MinIO from its Go module" ;; *) ensure_python ;; esac
+  case $part in
+    minio) need go golang "building MinIO from its Go module" ;;
+    azurite) need npm npm "installing Azurite" ;;
+    *) ensure_python ;;
+  esac
 done
 pids=()
 for part in "${missing[@]}"; do

@@ -89,7 +89,10 @@ async function openSession(input: RuntimeInput, options: ConfigOptions): Promise
   return {
     loaded,
     log,
-    openBackupRoot: ({ readonly = false } = {}) => openRootOf(loaded.config.backup.storage, readonly),
+    openBackupRoot: async ({ readonly = false, storage } = {}) => {
+      const { storageNamed } = await import("./config/storage_profiles.ts");
+      return await openRootOf(storageNamed(loaded.config, storage), readonly);
+    },
     openMilvusRoot: ({ readonly, rootPath }) => {
       const { storage } = loaded.config.milvus;
       return openRootOf(rootPath === undefined ? storage : { ...storage, rootPath }, readonly);

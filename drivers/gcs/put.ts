@@ -1,11 +1,11 @@
 /** Uploads: one request up to the part size, a resumable one above it; checked on the way and before they show. */
 
 import { randomBytes } from "node:crypto";
-import { COMPUTABLE_CHECKSUMS, createHasher, type Hasher } from "../../src/base/checksum.ts";
 import { crc32c, crc32cBase64, crc32cHex } from "../../src/base/crc32c.ts";
 import { AppError } from "../../src/base/errors.ts";
+import { BodyReader } from "../../src/storage/body_reader.ts";
+import { DeclaredChecksum } from "../../src/storage/declared_checksum.ts";
 import type { ObjectInfo, ObjectKey, PutBody, PutOptions } from "../../src/storage/driver.ts";
-import { BodyReader } from "./body_reader.ts";
 import { FIELDS, infoOf, parseResource, type Resource } from "./resource.ts";
 import { ResumableUpload } from "./resumable.ts";
 import { objectUrl, type Root, uploadUrl } from "./root.ts";
@@ -129,34 +129,5 @@ export async function removeDamaged(root: Root, native: string, generation: stri
       key: native,
       why: error instanceof Error ? error.message : String(error),
     });
-  }
-}
-
-/** The caller's digest, computed beside the upload and compared before anything shows. */
-class DeclaredChecksum {
-  readonly #what: string;
-  readonly #value: string | undefined;
-  readonly #hasher: Hasher | undefined;
-
-  constructor(what: string, { checksum }: PutOptions) {
-    this.#what = what;
-    this.#value = checksum?.value;
-    if (checksum === undefined) return;
-    if (!COMPUTABLE_CHECKSUMS.includes(checksum.algorithm)) {
-      throw new AppError("UNSUPPORTED", `a declared ${checksum.algorithm} cannot be checked`);
-    }
-    this.#hasher = createHasher(checksum.algorithm);
-  }
-
-  update(content: Uint8Array): void {
-    this.#hasher?.update(content);
-  }
-
-  /** @throws CHECKSUM_MISMATCH */
-  verify(): void {
-    const actual = this.#hasher?.digest();
-    if (actual === undefined || actual.value === this.#value) return;
-    const text = `the content of ${this.#what} has ${actual.algorithm} ${actual.value}, declared was ${this.#value}`;
-    throw new AppError("CHECKSUM_MISMATCH", text, { details: { expected: `${this.#value}`, actual: actual.value } });
   }
 }

@@ -5,7 +5,7 @@
 
 import { stat, unlink } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
-import { AppError, throwIfAborted } from "../../src/base/errors.ts";
+import { AppError, throwIfAborted, withContext } from "../../src/base/errors.ts";
 import type {
   DriverContext,
   DriverDefinition,
@@ -150,7 +150,7 @@ async function openLocal(options: OptionValues, context: DriverContext): Promise
 async function refuseFile(root: string): Promise<void> {
   const stats = await stat(root).catch((error: unknown) => {
     if (isSystemError(error, "ENOENT")) return undefined;
-    throw fsError(error);
+    throw withContext(fsError(error), `rootPath ${root}`);
   });
   if (stats !== undefined && !stats.isDirectory())
     throw new AppError("CONFIG_INVALID", `rootPath ${root} is not a directory`);

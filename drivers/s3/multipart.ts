@@ -20,7 +20,7 @@ export interface UploadedPart {
   readonly number: number;
   readonly etag: string;
   readonly size: number;
-  /** CRC32 of the content; absent for parts the service copied by itself. */
+  /** CRC32 of the content; absent for parts the service copied by itself and told none of. */
   readonly crc?: number;
 }
 
@@ -43,7 +43,7 @@ export function partSizes(size: number, preferred: number, maxParts: number): nu
   return Array.from({ length: count }, (_, index) => Math.min(partSize, size - index * partSize));
 }
 
-/** @param wanted "none" for copies, whose bytes this program does not see */
+/** @param options.check "crc32" for copies that ask for a checksum, else "none": their bytes this program does not see */
 export async function beginUpload(
   root: Root,
   nativeKey: string,

@@ -3,6 +3,8 @@
  * "s3" is the row for a service without one of its own.
  */
 
+import type { CopyKind } from "./copy_checksum.ts";
+
 export type AddressingStyle = "path" | "virtual";
 
 /** What a service checks on an upload: CRC32 in its own header, the old Content-MD5, or nothing that is known. */
@@ -25,6 +27,8 @@ export interface Provider {
   readonly wireCheck: WireCheck;
   /** Whole-object CRC32 over all parts of a multipart upload (x-amz-checksum-type: FULL_OBJECT). */
   readonly fullObjectCrc32: boolean;
+  /** A CRC32 of the copy on request (x-amz-checksum-algorithm): by CopyObject, and by a FULL_OBJECT upload of copied parts. */
+  readonly copyCrc32: Readonly<Record<CopyKind, boolean>>;
   /** If-None-Match: * on an upload. */
   readonly ifAbsent: boolean;
   /** UploadPartCopy. */
@@ -49,6 +53,7 @@ const GENERIC: Provider = {
   // Refused once, the next weaker check is used from then on (wire_check.ts).
   wireCheck: "crc32",
   fullObjectCrc32: false,
+  copyCrc32: { whole: false, parts: false },
   ifAbsent: false,
   multipartCopy: true,
   maxCopyBytes: 5 * GIB,
@@ -58,7 +63,14 @@ const GENERIC: Provider = {
   deleteStatuses: [],
 };
 
-const MINIO: Provider = { ...GENERIC, title: "MinIO", fullObjectCrc32: true, ifAbsent: true };
+const MINIO: Provider = {
+  ...GENERIC,
+  title: "MinIO",
+  fullObjectCrc32: true,
+  // Copied parts get none, and an upload that declared one then refuses them (400, "checksum missing").
+  copyCrc32: { whole: true, parts: false },
+  ifAbsent: true,
+};
 
 const AWS: Provider = {
   ...GENERIC,
@@ -70,6 +82,7 @@ const AWS: Provider = {
   regionInHost: /^(?:.+\.)?s3[.-](?:dualstack\.|fips[.-])?([a-z]{2}(?:-[a-z]+)+-\d+)\.amazonaws\.com/,
   addressing: "virtual",
   fullObjectCrc32: true,
+  copyCrc32: { whole: true, parts: true },
   ifAbsent: true,
 };
 

@@ -1,13 +1,13 @@
 /** Uploads: one request up to the part size, parts in flight above it; checked on the way and before they show. */
 
-import { COMPUTABLE_CHECKSUMS, createHasher, type Hasher } from "../../src/base/checksum.ts";
 import { AppError } from "../../src/base/errors.ts";
 import { forEachConcurrent } from "../../src/base/pool.ts";
+import { BodyReader } from "../../src/storage/body_reader.ts";
+import { DeclaredChecksum } from "../../src/storage/declared_checksum.ts";
 import type { ObjectInfo, ObjectKey, PutBody, PutOptions } from "../../src/storage/driver.ts";
-import { BodyReader } from "./body_reader.ts";
 import { crc32, crc32Hex } from "./crc32.ts";
 import { storeDespiteRace } from "./denied.ts";
-import { infoOf, unquote } from "./headers.ts";
+import { checksumsOf, infoOf, unquote } from "./headers.ts";
 import {
   abandonUpload,
   beginUpload,
@@ -18,6 +18,7 @@ import {
   type Upload,
   type UploadedPart,
 } from "./multipart.ts";
+import { triesOfPart } from "./part_tries.ts";
 import type { WireCheck } from "./providers.ts";
 import type { Reply } from "./reply.ts";
 import type { Root } from "./root.ts";
@@ -34,35 +35,6 @@ export async function putObject(root: Root, key: ObjectKey, body: PutBody, optio
   return body.size <= root.settings.partBytes
     ? putWhole(root, key, body, { ...options, declared })
     : putParts(root, key, body, { ...options, declared });
-}
-
-/** The caller's digest, computed beside the upload and compared before anything shows. */
-class DeclaredChecksum {
-  readonly #what: string;
-  readonly #value: string | undefined;
-  readonly #hasher: Hasher | undefined;
-
-  constructor(what: string, { checksum }: PutOptions) {
-    this.#what = what;
-    this.#value = checksum?.value;
-    if (checksum === undefined) return;
-    if (!COMPUTABLE_CHECKSUMS.includes(checksum.algorithm)) {
-      throw new AppError("UNSUPPORTED", `a declared ${checksum.algorithm} cannot be checked`);
-    }
-    this.#hasher = createHasher(checksum.algorithm);
-  }
-
-  update(content: Uint8Array): void {
-    this.#hasher?.update(content);
-  }
-
-  /** @throws CHECKSUM_MISMATCH */
-  verify(): void {
-    const actual = this.#hasher?.digest();
-    if (actual === undefined || actual.value === this.#value) return;
-    const text = `the content of ${this.#what} has ${actual.algorithm} ${actual.value}, declared was ${this.#value}`;
-    throw new AppError("CHECKSUM_MISMATCH", text, { details: { expected: `${this.#value}`, actual: actual.value } });
-  }
 }
 
 type Options = PutOptions & { readonly declared: DeclaredChecksum };
@@ -151,7 +123,10 @@ async function sendParts(root: Root, upload: Upload, body: PutBody, options: Opt
   try {
     await forEachConcurrent(read(), { concurrency: PARTS_IN_FLIGHT, signal }, async (part, partSignal) => {
       try {
-        sent.push(await sendPart(root, upload, part, { check: upload.partCheck, signal: partSignal }));
+        const { number } = part;
+        const { nativeKey, partCheck: check } = upload;
+        const send = () => sendPart(root, upload, part, { check, signal: partSignal });
+        sent.push(await triesOfPart(root, { nativeKey, number, signal: partSignal }, send));
         source.free(part.content);
       } catch (error) {
         stop.abort(error);
@@ -189,6 +164,10 @@ async function sendPart(
   const etag = reply.header("etag");
   if (etag === undefined) {
     throw new AppError("UNAVAILABLE", `the service took part ${number} of ${upload.nativeKey} without an ETag`);
+  }
+  const reported = checksumsOf((name) => reply.header(name)).crc32;
+  if (reported !== undefined && reported !== crc32Hex(crc)) {
+    throw damaged(`part ${number} of ${upload.nativeKey}`, crc32Hex(crc), reported);
   }
   return { number, etag: unquote(etag), size, crc };
 }

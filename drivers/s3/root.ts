@@ -1,10 +1,11 @@
 /** What the calls of one opened root share. */
 
 import type { Logger } from "../../src/base/log.ts";
+import { ByteBudget } from "../../src/storage/byte_budget.ts";
 import type { ObjectKey } from "../../src/storage/driver.ts";
 import { objectKey, relativeKey } from "../../src/storage/key.ts";
-import { ByteBudget } from "./byte_budget.ts";
 import { Control } from "./control.ts";
+import { CopyChecksum } from "./copy_checksum.ts";
 import { credentialSource } from "./credentials.ts";
 import { Http } from "./http.ts";
 import type { Settings } from "./options.ts";
@@ -15,6 +16,7 @@ export interface Root {
   readonly http: Http;
   readonly control: Control;
   readonly check: WireCheckChoice;
+  readonly copyChecksum: CopyChecksum;
   readonly budget: ByteBudget;
   readonly log: Logger;
   /** Below the root path -> in the bucket. @throws INVALID_KEY for what no key can be, whatever its type says */
@@ -32,12 +34,15 @@ export function createRoot(settings: Settings, log: Logger): Root {
   const control = new Control(settings);
   const credentials = credentialSource(settings.auth, () => control.chain());
   control.use(credentials);
-  const { rootPrefix } = settings;
+  const { rootPrefix, provider, wireCheck } = settings;
+  // Who switched checksum headers off on uploads has a service that does not take them.
+  const copyCrc32 = wireCheck === "crc32" ? provider.copyCrc32 : { whole: false, parts: false };
   return {
     settings,
     http: new Http(settings, credentials),
     control,
     check: new WireCheckChoice(settings.wireCheck, settings.wireCheckMayWeaken, log),
+    copyChecksum: new CopyChecksum(copyCrc32, log),
     budget: new ByteBudget(PARTS_IN_MEMORY * settings.partBytes),
     log,
     nativeKey: (key) => `${rootPrefix}${objectKey(key)}`,

@@ -71,7 +71,8 @@ export function checkHeaders(check: WireCheck, content: Uint8Array, crc: number)
   return {};
 }
 
-function refusesHeaders(error: unknown): boolean {
+/** True for the answers of services that do not know a header, also for a refusal of something else with the same code. */
+export function refusesHeaders(error: unknown): boolean {
   if (!isAppError(error)) return false;
   const { status, serviceCode } = error.details;
   if (status === 501) return true;

@@ -40,10 +40,11 @@ export abstract class BaseCommand extends Command<CliContext> {
     });
     try {
       await this.run(view);
+      view.finish();
       // Work that ended well although somebody asked to stop has ended well.
       return 0;
     } catch (error) {
-      return view.failure(preferAbort(error, this.context.runtime.signal), failureData(error));
+      return view.failure(preferAbort(error, this.context.runtime.signal));
     }
   }
 
@@ -81,20 +82,6 @@ export abstract class BaseCommand extends Command<CliContext> {
       return await work(context, session);
     });
   }
-}
-
-/** A failure that carries what was found before it, for the JSON envelope. */
-export class FailureWithData extends AppError {
-  readonly data: unknown;
-
-  constructor(error: AppError, data: unknown) {
-    super(error.code, error.message, { cause: error.cause, retriable: error.retriable, details: error.details });
-    this.data = data;
-  }
-}
-
-function failureData(error: unknown): unknown {
-  return error instanceof FailureWithData ? error.data : undefined;
 }
 
 /** What was interrupted fails in many ways; the reason is the interruption. */

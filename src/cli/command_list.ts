@@ -6,12 +6,14 @@ import { CheckCommand } from "./commands/check.ts";
 import { CheckConfigCommand } from "./commands/check_config.ts";
 import { ConfigMigrateCommand } from "./commands/config_migrate.ts";
 import { ConfigShowCommand } from "./commands/config_show.ts";
+import { CopyCommand } from "./commands/copy.ts";
 import { CreateCommand } from "./commands/create.ts";
 import { DeleteCommand } from "./commands/delete.ts";
 import { DriversCommand, DriversTestCommand } from "./commands/drivers.ts";
 import { GetCommand } from "./commands/get.ts";
 import { ListCommand } from "./commands/list.ts";
 import { RestoreCommand } from "./commands/restore.ts";
+import { VerifyCommand } from "./commands/verify.ts";
 import { type DeclaredFlag, declaredFlags } from "./declared_flags.ts";
 import type { CliContext } from "./runtime.ts";
 
@@ -21,6 +23,7 @@ export const COMMANDS: readonly CommandClass<CliContext>[] = [
   CheckCommand,
   ConfigMigrateCommand,
   ConfigShowCommand,
+  CopyCommand,
   CreateCommand,
   DeleteCommand,
   DriversCommand,
@@ -28,6 +31,7 @@ export const COMMANDS: readonly CommandClass<CliContext>[] = [
   GetCommand,
   ListCommand,
   RestoreCommand,
+  VerifyCommand,
 ];
 
 /** Understood, and shown nowhere. */

@@ -5,6 +5,8 @@ import { formatBytes, formatDuration } from "./format.ts";
 
 const REDRAW_MS = 100;
 const PLAIN_LINE_MS = 10_000;
+/** After so long without a line it is said again that the work goes on. */
+const SILENCE_MS = 30_000;
 const BAR_CELLS = 24;
 /** Taken for a terminal that does not say how wide it is. */
 const USUAL_WIDTH = 80;
@@ -21,6 +23,7 @@ export class ProgressDisplay {
   readonly #options: DisplayOptions;
   readonly #tracker: ProgressTracker;
   #shownAt = 0;
+  #movedAt = 0;
   #visible = false;
   #ended = false;
   #phase = "";
@@ -32,6 +35,7 @@ export class ProgressDisplay {
 
   report(event: ProgressEvent): void {
     this.#tracker.report(event);
+    this.#movedAt = this.#options.now().getTime();
     if (this.#ended) return;
     if (event.type === "phase") this.#announce(event.phase, event.scope);
     const elapsed = this.#options.now().getTime() - this.#shownAt;
@@ -39,6 +43,17 @@ export class ProgressDisplay {
       if (elapsed >= REDRAW_MS) this.draw();
     } else if (elapsed >= PLAIN_LINE_MS && event.type !== "phase") {
       this.#line(progressLine(this.#tracker.snapshot(), Number.POSITIVE_INFINITY));
+    }
+  }
+
+  /** To be called about once a second: waiting looks alive although nothing is reported. */
+  tick(): void {
+    if (this.#ended) return;
+    const now = this.#options.now().getTime();
+    if (this.#options.terminal) this.draw();
+    else if (now - this.#shownAt >= SILENCE_MS) {
+      const waited = formatDuration((now - this.#movedAt) / 1000);
+      this.#line(`${progressLine(this.#tracker.snapshot(), Number.POSITIVE_INFINITY)}, unchanged for ${waited}`);
     }
   }
 

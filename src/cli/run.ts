@@ -41,8 +41,8 @@ export async function runCli(argv: readonly string[], context: CliContext): Prom
     context.stderr.write(overview());
     return NO_COMMAND;
   }
+  if (help) return print(context, commandHelp(command));
   const cli = parser(context);
-  if (help) return print(context, commandHelp(cli, command));
   try {
     return await cli.run(cli.process([...words, ...withoutSeparator(normalized, command)], context), context);
   } catch (error) {

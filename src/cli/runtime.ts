@@ -30,7 +30,11 @@ export interface ConfigOptions {
 export interface Session extends AsyncDisposable {
   readonly loaded: LoadedConfig;
   readonly log: Logger;
-  openBackupRoot(options?: { readonly readonly?: boolean }): Promise<StorageDriver>;
+  /**
+   * The root of `backup.storage`, or the one that `storages` has under a name ("backup" stands for the first).
+   * @throws CONFIG_INVALID for a name that is not there
+   */
+  openBackupRoot(options?: { readonly readonly?: boolean; readonly storage?: string }): Promise<StorageDriver>;
   /** `rootPath` instead of the configured one. */
   openMilvusRoot(options: { readonly readonly: boolean; readonly rootPath?: string }): Promise<StorageDriver>;
   backups(root: StorageDriver): BackupRepository;

@@ -26,11 +26,18 @@ export interface ViewOptions {
 const MAX_MESSAGE = 4000;
 const SIGTERM_STATUS = 143;
 
+/** What a configuration with several problems puts between them; in every other message a line end is shown, not sent. */
+const PROBLEM_BREAK = "\n  ";
+/** Between looks at whether something is to be said again. */
+const TICK_MS = 1000;
+
 /** One command's output. */
 export class View {
   readonly #options: ViewOptions;
   readonly #warnings: Warning[] = [];
   #display: ProgressDisplay | undefined;
+  #ticking: NodeJS.Timeout | undefined;
+  #result: { readonly data: unknown; readonly text: () => string } | undefined;
 
   constructor(options: ViewOptions) {
     this.#options = options;
@@ -53,6 +60,8 @@ export class View {
       now: this.#options.now,
     });
     this.#display = display;
+    this.#ticking = setInterval(() => display.tick(), TICK_MS);
+    this.#ticking.unref();
     return {
       report: (event: ProgressEvent) => {
         if (event.type === "warning") this.warn(event.code, event.message);
@@ -82,27 +91,48 @@ export class View {
     this.#display?.draw();
   }
 
-  /** The command's result: `text` for people, `data` in the envelope for machines. */
+  /**
+   * The command's result: `text` for people, `data` in the envelope for machines. It is written by finish(): closing what the
+   * command opened may still fail, and there is one document a command.
+   */
   result(data: unknown, text: () => string): void {
-    this.#display?.finish();
-    if (this.json) this.#envelope({ ok: true, data });
-    else this.#options.stdout.write(ensureLineEnd(visible(text())));
+    this.#result = { data, text };
   }
 
-  /** @returns the exit status */
-  failure(error: unknown, data?: unknown): number {
+  /** Writes the result, if there is one. */
+  finish(): void {
+    this.#endProgress();
+    if (this.#result === undefined) return;
+    if (this.json) this.#envelope({ ok: true, data: this.#result.data });
+    else this.#writeText();
+  }
+
+  #endProgress(): void {
+    clearInterval(this.#ticking);
     this.#display?.finish();
+  }
+
+  #writeText(): void {
+    if (this.#result !== undefined) this.#options.stdout.write(ensureLineEnd(visible(this.#result.text())));
+  }
+
+  /** After a result: for people both are shown, the envelope carries its data. @returns the exit status */
+  failure(error: unknown): number {
+    this.#endProgress();
+    if (!this.json) this.#writeText();
     const failure = toAppError(error);
     const status = statusOf(failure);
     const message = shortened(failure.message);
-    this.#options.stderr.write(`${oneLine(`error: ${message} (${failure.code})`)}\n`);
+    const lines = failure.code === "CONFIG_INVALID" ? message.split(PROBLEM_BREAK) : [message];
+    const text = lines.map(oneLine).join(PROBLEM_BREAK);
+    this.#options.stderr.write(`error: ${text} (${failure.code})\n`);
     if (failure.code === "BUG" && failure.cause instanceof Error) {
       this.#options.stderr.write(`${visible(failure.cause.stack ?? "")}\n`);
     }
     if (this.json) {
       this.#envelope({
         ok: false,
-        ...(data === undefined ? {} : { data }),
+        ...(this.#result === undefined ? {} : { data: this.#result.data }),
         error: { code: failure.code, message, exit_status: status, details: failure.details },
       });
     }

@@ -7,18 +7,20 @@ import { maskedText } from "./mask.ts";
 import { type Found, isExplicit } from "./raw.ts";
 import type { Resolved } from "./resolved.ts";
 import { V2_KEYS } from "./schema_v2.ts";
-import { STORAGE_NAMES } from "./storage_keys.ts";
+import { STORAGE_NAMES, sectionPath } from "./storage_keys.ts";
 import type { Section } from "./storage_section.ts";
+import type { Sections } from "./storage_sections.ts";
 
 export interface BuildInput {
   readonly resolved: Resolved;
   readonly milvusStorage: StorageConfig;
   readonly backupStorage: StorageConfig;
+  readonly storages: Config["storages"];
   /** Absolute. */
   readonly plugins: readonly string[];
 }
 
-export function buildConfig({ resolved, milvusStorage, backupStorage, plugins }: BuildInput): Config {
+export function buildConfig({ resolved, milvusStorage, backupStorage, storages, plugins }: BuildInput): Config {
   const { text, int, flag } = {
     text: (key: string) => resolved.text(key),
     int: (key: string) => resolved.int(key),
@@ -63,6 +65,7 @@ export function buildConfig({ resolved, milvusStorage, backupStorage, plugins }:
       },
       pauseGC: flag("backup.pauseGC"),
     },
+    storages,
     restore: {
       concurrency: {
         collections: int("restore.concurrency.collections"),
@@ -82,15 +85,27 @@ export function buildConfig({ resolved, milvusStorage, backupStorage, plugins }:
   };
 }
 
-/** One entry for each key of the schema in table order, and one for each option of a driver's own that is set. */
-export function buildEntries(resolved: Resolved, milvus: Section, backup: Section): readonly ConfigEntry[] {
-  return V2_KEYS.flatMap((spec): ConfigEntry[] => {
-    const section = [milvus, backup].find((it) => spec.key.startsWith(`${it.side}.storage.`));
+/**
+ * One entry for each key of the schema in table order, and one for each option of a driver's own that is set; then what
+ * is set of the named storages.
+ */
+export function buildEntries(resolved: Resolved, sections: Sections): readonly ConfigEntry[] {
+  const both = [sections.milvus, sections.backup];
+  const entries = V2_KEYS.flatMap((spec): ConfigEntry[] => {
+    const section = both.find((it) => spec.key.startsWith(`${sectionPath(it.side)}.`));
     if (section === undefined) return [entry(spec, resolved.found(spec.key))];
-    const name = spec.key.slice(`${section.side}.storage.`.length);
+    const name = spec.key.slice(`${sectionPath(section.side)}.`.length);
     const found = section.values.get(name);
     const own = name === STORAGE_NAMES.at(-1) ? ownEntries(section) : [];
     return found === undefined ? own : [entry(section.keys.get(name) ?? spec, found), ...own];
+  });
+  return [...entries, ...sections.profiles.flatMap(explicitEntries)];
+}
+
+function explicitEntries({ keys, values }: Section): ConfigEntry[] {
+  return [...keys].flatMap(([name, spec]) => {
+    const found = values.get(name);
+    return found !== undefined && isExplicit(found) ? [entry(spec, found)] : [];
   });
 }
 

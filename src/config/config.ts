@@ -41,6 +41,8 @@ export interface Config {
     readonly concurrency: { readonly collections: number; readonly segments: number };
     readonly pauseGC: boolean;
   };
+  /** Named storages of a v2 file, by name: other backup roots, for `copy`. */
+  readonly storages: Readonly<Record<string, StorageConfig>>;
   readonly restore: {
     readonly concurrency: { readonly collections: number; readonly importJobs: number };
     readonly maxSegmentsPerImportJob: number;

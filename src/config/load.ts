@@ -13,8 +13,9 @@ import { Problems } from "./problems.ts";
 import { readConfigFile, schemaVersion } from "./read_file.ts";
 import { Resolved } from "./resolved.ts";
 import { storageConfig } from "./storage_config.ts";
+import { profileNames } from "./storage_profiles.ts";
 import type { DriverOptions, Section } from "./storage_section.ts";
-import { checkedSections } from "./storage_sections.ts";
+import { checkedSections, sectionList } from "./storage_sections.ts";
 import { translateV1 } from "./translate_v1.ts";
 import { checkV2Keys, warnV1Keys, warnV1Variables } from "./unknown_keys.ts";
 import type { FlatFile } from "./yaml_file.ts";
@@ -53,11 +54,12 @@ export async function loadConfig(input: LoadConfigInput): Promise<LoadedConfig> 
     .list("plugins")
     .map((path) => resolve(file === undefined ? input.cwd : dirname(file.path), path));
   if (plugins.length > 0) await input.loadPlugins?.(plugins);
-  const sections = checkedSections(finder, input, problems);
-  checkKeys({ version, file: flat, overrides, problems, sections, env: input.env });
+  const profiles = version === "v1" ? [] : profileNames(flat, overrides, problems);
+  const sections = checkedSections(finder, { ...input, profiles }, problems);
+  checkKeys({ version, file: flat, overrides, problems, sections: sectionList(sections), env: input.env });
   checkValues(resolved, problems);
   problems.throwIfAny();
-  const [milvus, backup] = sections;
+  const { milvus, backup, profiles: named = [] } = sections;
   if (milvus === undefined || backup === undefined) throw new AppError("BUG", "a storage section is missing");
   const threshold = resolved.int("transfer.multipartCopyThresholdMiB");
   return {
@@ -65,9 +67,12 @@ export async function loadConfig(input: LoadConfigInput): Promise<LoadedConfig> 
       resolved,
       milvusStorage: storageConfig(milvus, threshold),
       backupStorage: storageConfig(backup, threshold),
+      storages: Object.fromEntries(
+        named.map((section) => [section.side.slice("storages.".length), storageConfig(section, threshold)]),
+      ),
       plugins,
     }),
-    entries: buildEntries(resolved, milvus, backup),
+    entries: buildEntries(resolved, { milvus, backup, profiles: named }),
     ...(file === undefined ? {} : { file: file.path }),
     warnings: problems.warnings,
   };

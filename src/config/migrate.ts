@@ -54,7 +54,7 @@ export async function migrateConfig(input: MigrateConfigInput): Promise<Migrated
   read.throwIfAny();
   warnV1Keys({ file: flat, overrides, problems: read });
   checkValues(new Resolved(finder), judged);
-  checkedSections(finder, input, judged);
+  checkedSections(finder, { ...input, profiles: [] }, judged);
   const { document, warnings } = await migratedDocument(finder);
   const lines = [
     ...[...read.warnings, ...judged.warnings, ...warnings].map((line) => `warning: ${line}`),

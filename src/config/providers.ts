@@ -3,7 +3,15 @@
 /** How a section is addressed and authenticated. */
 export type Family = "local" | "object" | "azure" | "gcpnative" | "plugin";
 
-export type AuthType = "static" | "iam" | "default" | "sharedKey" | "serviceAccount" | "none";
+export type AuthType =
+  | "static"
+  | "iam"
+  | "default"
+  | "sharedKey"
+  | "sas"
+  | "connectionString"
+  | "serviceAccount"
+  | "none";
 
 const FAMILY: Readonly<Record<string, Family>> = {
   local: "local",
@@ -43,13 +51,19 @@ export function familyOf(provider: string): Family {
 export function authTypes(family: Family): readonly AuthType[] {
   switch (family) {
     case "azure":
-      return ["sharedKey", "default"];
+      return ["sharedKey", "default", "sas", "connectionString"];
     case "gcpnative":
       return ["serviceAccount", "default", "none"];
     default:
       return ["static", "iam", "default"];
   }
 }
+
+/** Where a family's services are, when nothing says so; the other families share the defaults of the schema. */
+export const FAMILY_DEFAULTS: Readonly<Partial<Record<Family, Readonly<Record<string, string | number | boolean>>>>> = {
+  azure: { address: "core.windows.net", port: 443, useSSL: true },
+  gcpnative: { address: "storage.googleapis.com", port: 443, useSSL: true },
+};
 
 /** Which credentials belong to which `auth.type`, and which of them it cannot do without. */
 export const CREDENTIALS: Readonly<
@@ -60,6 +74,8 @@ export const CREDENTIALS: Readonly<
     required: ["auth.accessKeyID", "auth.secretAccessKey"],
   },
   sharedKey: { applies: ["auth.accountKey"], required: ["auth.accountKey"] },
+  sas: { applies: ["auth.sasToken"], required: ["auth.sasToken"] },
+  connectionString: { applies: ["auth.connectionString"], required: ["auth.connectionString"] },
   serviceAccount: { applies: ["auth.credentialsFile"], required: ["auth.credentialsFile"] },
   iam: { applies: ["auth.endpoint"], required: [] },
   default: { applies: [], required: [] },

@@ -125,10 +125,12 @@ export const V1_KEYS: readonly V1Key[] = [
   }),
 ];
 
+/** What every v1 file holds and nothing needs: a server without authentication takes credentials and ignores them. */
+export const SILENT_V1_KEYS: readonly string[] = ["milvus.authorizationEnabled"];
+
 /** Keys that only releases before v1's last had; files in use still hold them, and nothing reads them. */
 export const DEAD_V1_KEYS: readonly string[] = [
   "http.simpleResponse",
-  "milvus.authorizationEnabled",
   "milvus.tlsCertPath",
   "log.file.rootPath",
   "backup.maxSegmentGroupSize",

@@ -1,11 +1,13 @@
 /** What a storage section may and must hold, by provider and kind of credentials. */
 
+import { keyProblem } from "../base/key_text.ts";
 import { didYouMean } from "../base/nearest.ts";
 import { hostProblem } from "./formats.ts";
 import type { Problems } from "./problems.ts";
 import { type AuthType, authTypes, CREDENTIAL_NAMES, CREDENTIALS, credentialsOf } from "./providers.ts";
 import { defaulted, type Found } from "./raw.ts";
-import { SECTION_NAMES, STORAGE_NAMES } from "./storage_keys.ts";
+import { rootPathOf } from "./storage_config.ts";
+import { SECTION_NAMES, STORAGE_NAMES, sectionPath } from "./storage_keys.ts";
 import { isSet, type Section, textOf } from "./storage_section.ts";
 
 /** Adds every problem of a resolved section. */
@@ -59,8 +61,9 @@ class SectionCheck {
     const wrongHost = hostProblem(textOf(section, "address"), "useSSL: true");
     if (wrongHost !== undefined) this.#add("address", wrongHost);
     this.#milvusAddress();
+    this.#prefix();
     if (textOf(section, "bucketName") === "") this.#add("bucketName", "is required; write the bucket's name");
-    if (section.family === "azure" && textOf(section, "accountName") === "") {
+    if (section.family === "azure" && textOf(section, "accountName") === "" && !namesAccount(section)) {
       this.#add("accountName", 'is required by provider "azure"; write the storage account');
     }
     if (section.family !== "azure" && isSet(section, "accountName")) {
@@ -74,6 +77,14 @@ class SectionCheck {
         this.#add(name, `is required by provider ${JSON.stringify(section.provider)}: ${option.description}`);
       }
     }
+  }
+
+  /** Objects are named by this path and their own: what no name can hold is not found out at the first of them. */
+  #prefix(): void {
+    const path = rootPathOf(this.#section);
+    const wrong = path === "" ? undefined : keyProblem(path);
+    if (wrong === undefined) return;
+    this.#add("rootPath", `${JSON.stringify(path)} cannot be the start of object names: ${wrong}; write a plain path`);
   }
 
   #milvusAddress(): void {
@@ -112,13 +123,18 @@ class SectionCheck {
   }
 
   #key(name: string): string {
-    return `${this.#section.side}.storage.${name}`;
+    return `${sectionPath(this.#section.side)}.${name}`;
   }
 
   #add(name: string, what: string): void {
     const found: Found = this.#section.values.get(name) ?? defaulted("");
     this.#problems.addFor(this.#key(name), found, what);
   }
+}
+
+/** An address of its own names an account too. */
+function namesAccount(section: Section): boolean {
+  return textOf(section, "blobEndpoint") !== "" || textOf(section, "auth.type") === "connectionString";
 }
 
 function isAuthType(text: string): text is AuthType {

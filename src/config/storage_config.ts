@@ -24,10 +24,17 @@ export function storageConfig(section: Section, multipartCopyThresholdMiB: numbe
   return { provider: section.provider, rootPath: rootPathOf(section), options };
 }
 
-/** Without "/" at its ends, which is how object keys are written; a directory (or a plugin's root path) as given. */
+/**
+ * As object keys are written and as Milvus joins paths: without empty and "." parts, "" for the whole bucket. A directory (or
+ * a plugin's root path) as given.
+ */
 export function rootPathOf(section: Section): string {
   const written = textOf(section, "rootPath");
-  return section.family === "local" || section.family === "plugin" ? written : written.replace(/^\/+|\/+$/g, "");
+  if (section.family === "local" || section.family === "plugin") return written;
+  return written
+    .split("/")
+    .filter((part) => part !== "" && part !== ".")
+    .join("/");
 }
 
 function applies(section: Section, name: string): boolean {

@@ -1,9 +1,25 @@
-/** The keys below `milvus.storage` and `backup.storage`, and what each provider wants of them. */
+/** The keys below `milvus.storage`, `backup.storage` and each of `storages`, and what each provider wants of them. */
 
 import type { OptionSpec } from "../storage/driver.ts";
 import { choice, flag, integer, type KeySpec, text } from "./keys.ts";
 
-export type Side = "milvus" | "backup";
+/** Which storage section: the two of a backup, or a named one below `storages:` ("storages.disk"). */
+export type Side = "milvus" | "backup" | `storages.${string}`;
+
+/** Where a section's keys lie: "milvus.storage", "storages.disk". */
+export function sectionPath(side: Side): string {
+  return isProfile(side) ? side : `${side}.storage`;
+}
+
+/** True for a section below `storages:`, which inherits nothing. */
+export function isProfile(side: Side): boolean {
+  return side.startsWith("storages.");
+}
+
+/** As tables show it: "Milvus.Storage", "Storages.disk". */
+function displayPath(side: Side): string {
+  return isProfile(side) ? capitalised(side) : `${capitalised(side)}.Storage`;
+}
 
 /** Names below `storage:` that belong to the section itself, whichever driver serves it. */
 export const SECTION_NAMES: readonly string[] = ["provider", "rootPath", "milvusAddress", "milvusPort"];
@@ -35,9 +51,9 @@ function names(side: Side): readonly KeySpec[] {
       "provider",
       "Provider",
       "minio",
-      "Storage service: local, minio, s3, aws, gcp, gcpnative, aliyun, tencent, hwc or a plugin driver",
+      "Storage service: local, minio, s3, aws, gcp, gcpnative, azure, aliyun, tencent, hwc or a plugin driver",
     ),
-    text("address", "Address", "localhost", "Host of the service, without scheme and port"),
+    text("address", "Address", "localhost", "Host of the service, without scheme and port; azure: its suffix"),
     integer("port", "Port", 9000, "Port of the service", port),
     text("region", "Region", "", "Region of the bucket"),
     flag("useSSL", "UseSSL", false, "https towards the service"),
@@ -54,9 +70,16 @@ function names(side: Side): readonly KeySpec[] {
     text("localPath", "LocalPath", "", "Local only: the same directory as Milvus sees it; empty if it is the same"),
     text("milvusAddress", "MilvusAddress", "", "Host by which Milvus reaches this service; for snapshot backups"),
     integer("milvusPort", "MilvusPort", 0, "Port to milvusAddress; 0 for `port`", { min: 0, max: 65535 }),
-    choice("auth.type", "Auth.Type", "static", "Kind of credentials: static (keys), iam or default (found around)", {
-      choices: ["static", "iam", "default", "sharedKey", "serviceAccount", "none"],
-    }),
+    choice(
+      "auth.type",
+      "Auth.Type",
+      "static",
+      "Kind of credentials: static (keys), iam or default (found around); azure: sharedKey, default, sas or " +
+        "connectionString; gcpnative: serviceAccount, default or none",
+      {
+        choices: ["static", "iam", "default", "sharedKey", "sas", "connectionString", "serviceAccount", "none"],
+      },
+    ),
     text("auth.accessKeyID", "Auth.AccessKeyID", "minioadmin", "Access key", { env: env("auth.accessKeyID") }),
     text("auth.secretAccessKey", "Auth.SecretAccessKey", "minioadmin", "Secret key", {
       env: env("auth.secretAccessKey"),
@@ -78,25 +101,23 @@ function names(side: Side): readonly KeySpec[] {
   ];
 }
 
-const LOCAL_NAMES: Readonly<Record<Side, readonly KeySpec[]>> = { milvus: names("milvus"), backup: names("backup") };
-
 /** The well-known keys of one section; `key` is the full key ("backup.storage.port"). */
 export function storageKeys(side: Side): readonly KeySpec[] {
-  return LOCAL_NAMES[side].map((spec) => ({
+  return names(side).map((spec) => ({
     ...spec,
-    key: `${side}.storage.${spec.key}`,
-    display: `${capitalised(side)}.Storage.${spec.display}`,
+    key: `${sectionPath(side)}.${spec.key}`,
+    display: `${displayPath(side)}.${spec.display}`,
   }));
 }
 
 /** Names below `storage:` that this program knows whichever drivers there are. */
-export const STORAGE_NAMES: readonly string[] = LOCAL_NAMES.milvus.map((spec) => spec.key);
+export const STORAGE_NAMES: readonly string[] = names("milvus").map((spec) => spec.key);
 
 /** A driver's own option as a key. Its secrets get an environment variable by the rule of the well-known ones. */
 export function optionKey(side: Side, name: string, option: OptionSpec): KeySpec {
   const shared = {
-    key: `${side}.storage.${name}`,
-    display: `${capitalised(side)}.Storage.${name.split(".").map(capitalised).join(".")}`,
+    key: `${sectionPath(side)}.${name}`,
+    display: `${displayPath(side)}.${name.split(".").map(capitalised).join(".")}`,
     default: option.default ?? "",
     help: option.description,
   };
@@ -110,10 +131,10 @@ export function optionKey(side: Side, name: string, option: OptionSpec): KeySpec
   }
 }
 
-/** "milvus", "auth.accessKeyID" -> "MILVUS_STORAGE_AUTH_ACCESS_KEY_ID" */
+/** "milvus", "auth.accessKeyID" -> "MILVUS_STORAGE_AUTH_ACCESS_KEY_ID"; "storages.disk" -> "STORAGES_DISK_AUTH_..." */
 function storageVariable(side: Side, name: string): string {
   const snake = name.replaceAll(/([a-z0-9])([A-Z])/g, "$1_$2").replaceAll(/[^A-Za-z0-9]+/g, "_");
-  return `${side}_storage_${snake}`.toUpperCase();
+  return `${sectionPath(side).replaceAll(".", "_")}_${snake}`.toUpperCase();
 }
 
 function capitalised(word: string): string {

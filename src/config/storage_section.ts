@@ -5,9 +5,20 @@ import type { OptionTable } from "../storage/driver.ts";
 import type { KeySpec, Value } from "./keys.ts";
 import { type Finder, lookupOf } from "./layers.ts";
 import type { Problems } from "./problems.ts";
-import { authTypes, canonicalProvider, type Family, familyOf, PROVIDERS } from "./providers.ts";
+import { authTypes, canonicalProvider, FAMILY_DEFAULTS, type Family, familyOf, PROVIDERS } from "./providers.ts";
 import { defaulted, type Found, isExplicit } from "./raw.ts";
-import { INHERITED_NAMES, optionKey, SECTION_NAMES, type Side, STORAGE_NAMES, storageKeys } from "./storage_keys.ts";
+import {
+  INHERITED_NAMES,
+  isProfile,
+  optionKey,
+  SECTION_NAMES,
+  type Side,
+  STORAGE_NAMES,
+  sectionPath,
+  storageKeys,
+} from "./storage_keys.ts";
+
+const PLACE_NAMES: readonly string[] = ["address", "port", "region", "useSSL"];
 
 export type DriverOptions = (provider: string) => OptionTable | undefined;
 
@@ -33,9 +44,6 @@ export interface Section {
 }
 
 type ResolvingSection = Section & { readonly values: Map<string, Found> };
-
-/** Google's own endpoint, which nobody has to write. */
-const GOOGLE: Readonly<Record<string, Value>> = { address: "storage.googleapis.com", port: 443, useSSL: true };
 
 /** The section, unchecked (storage_checks.ts); undefined after a problem with its provider, which hides all else. */
 export function resolveSection(input: SectionInput): Section | undefined {
@@ -74,22 +82,27 @@ function useApplicationCredentials({ family, values, keys }: ResolvingSection, f
 
 /** A driver's options may also be written below `storage.options:`. */
 function otherSpellings(short: string, { side, table }: Section): readonly string[] {
-  return table !== undefined && Object.hasOwn(table, short) ? [`${side}.storage.options.${short}`] : [];
+  return table !== undefined && Object.hasOwn(table, short) ? [`${sectionPath(side)}.options.${short}`] : [];
 }
 
 function resolveProvider(input: SectionInput): Found | undefined {
-  const spec = storageKeys(input.side).find((key) => key.key === `${input.side}.storage.provider`);
+  const spec = storageKeys(input.side).find((key) => key.key === `${sectionPath(input.side)}.provider`);
   if (spec === undefined) return undefined;
   const inheritedFrom = input.parent?.provider ?? spec.default;
-  const found = input.finder.find(spec) ?? defaulted(inheritedFrom);
-  const written = String(found.value);
-  const provider = canonicalProvider(written, input.driverOptions);
+  const written = input.finder.find(spec);
+  if (written === undefined && isProfile(input.side)) {
+    input.problems.add(spec.key, "", "is required; a storage below `storages:` takes nothing from other sections");
+    return undefined;
+  }
+  const found = written ?? defaulted(inheritedFrom);
+  const name = String(found.value);
+  const provider = canonicalProvider(name, input.driverOptions);
   if (provider !== undefined) return { value: provider, origin: found.origin };
-  const hint = didYouMean(written, PROVIDERS);
+  const hint = didYouMean(name, PROVIDERS);
   input.problems.addFor(
     spec.key,
     found,
-    `invalid value ${JSON.stringify(written)}${hint}; want one of: ${PROVIDERS.join(", ")}, or the name of a plugin ` +
+    `invalid value ${JSON.stringify(name)}${hint}; want one of: ${PROVIDERS.join(", ")}, or the name of a plugin ` +
       "driver that `plugins` or --plugin loads",
   );
   return undefined;
@@ -130,8 +143,8 @@ function inherited(short: string, section: Section, parent: Section | undefined)
   }
   if (!INHERITED_NAMES.includes(short)) return undefined;
   if (short === "auth.type" && parent.family !== section.family) return undefined;
-  // Another service's host is never Google's.
-  if (section.family === "gcpnative" && parent.family !== "gcpnative" && Object.hasOwn(GOOGLE, short)) return undefined;
+  // Where a MinIO listens says nothing about an account in Azure or a bucket at Google, nor the other way round.
+  if (PLACE_NAMES.includes(short) && placeOf(section) !== placeOf(parent)) return undefined;
   // A plugin driver's values and the "" of a section that has no such key are no defaults for another driver.
   if (parent.family === "plugin") return undefined;
   return defaulted(value);
@@ -140,18 +153,22 @@ function inherited(short: string, section: Section, parent: Section | undefined)
 function sameService(section: Section, parent: Section): boolean {
   if (section.provider !== parent.provider) return false;
   if (section.family === "plugin") return true;
-  return ["address", "port"].every((name) => section.values.get(name)?.value === parent.values.get(name)?.value);
+  const names = ["address", "port", "accountName", "blobEndpoint"].filter((name) => section.values.has(name));
+  return names.every((name) => section.values.get(name)?.value === parent.values.get(name)?.value);
+}
+
+function placeOf({ family }: Section): Family | undefined {
+  return FAMILY_DEFAULTS[family] === undefined ? undefined : family;
 }
 
 function defaultOf(short: string, spec: KeySpec, { family, table }: Section): Value {
   if (family === "plugin" && !SECTION_NAMES.includes(short)) return table?.[short]?.default ?? "";
   if (short === "auth.type") return authTypes(family)[0] ?? spec.default;
-  if (family === "gcpnative") return GOOGLE[short] ?? spec.default;
-  return spec.default;
+  return FAMILY_DEFAULTS[family]?.[short] ?? spec.default;
 }
 
 function nameOf(side: Side, key: string): string {
-  return key.slice(`${side}.storage.`.length);
+  return key.slice(`${sectionPath(side)}.`.length);
 }
 
 /** A value as text; "" when the section has no such name. */

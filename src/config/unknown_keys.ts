@@ -4,9 +4,9 @@ import { nearestName } from "../base/nearest.ts";
 import type { Environment } from "./environment.ts";
 import type { Override, Overrides } from "./overrides.ts";
 import type { Problems } from "./problems.ts";
-import { DEAD_V1_KEYS, V1_KEYS, type V1Key } from "./schema_v1.ts";
+import { DEAD_V1_KEYS, SILENT_V1_KEYS, V1_KEYS, type V1Key } from "./schema_v1.ts";
 import { V2_KEYS, VERSION_KEY } from "./schema_v2.ts";
-import { SECTION_NAMES, STORAGE_NAMES } from "./storage_keys.ts";
+import { isProfile, SECTION_NAMES, STORAGE_NAMES, sectionPath } from "./storage_keys.ts";
 import type { Section } from "./storage_section.ts";
 import type { FlatFile } from "./yaml_file.ts";
 
@@ -25,8 +25,8 @@ export function checkV2Keys(input: UnknownKeysInput, sections: readonly Section[
   const variables = V2_KEYS.flatMap((spec) => (spec.env === undefined ? [] : [spec.env]));
   const ownVariables = sections.flatMap((section) => [...section.keys.values()].flatMap((it) => it.env ?? []));
   const judged = (key: string): boolean => {
-    const side = ["milvus", "backup"].find((it) => key.startsWith(`${it}.storage.`));
-    return side === undefined || sections.some((section) => section.side === side);
+    const path = /^(?:milvus\.storage|backup\.storage|storages\.[^.]+)(?=\.)/.exec(key)?.[0];
+    return path === undefined || sections.some((section) => sectionPath(section.side) === path);
   };
   const knownKeys = lowerCase(known);
   for (const [key, raw] of input.file) {
@@ -49,7 +49,7 @@ export function checkV2Keys(input: UnknownKeysInput, sections: readonly Section[
 /** Unknown keys of a v1 file are warnings: files in use hold many that nothing ever read. */
 export function warnV1Keys(input: UnknownKeysInput): void {
   const keys = V1_KEYS.flatMap((spec) => [spec.key, ...(spec.otherKeys ?? [])]);
-  const known = lowerCase([VERSION_KEY, ...keys]);
+  const known = lowerCase([VERSION_KEY, ...keys, ...SILENT_V1_KEYS]);
   const dead = lowerCase(DEAD_V1_KEYS);
   const v2 = lowerCase(V2_KEYS.map((spec) => spec.key));
   const advice = (key: string): string => {
@@ -115,14 +115,21 @@ function v1Key(key: string): V1Key | undefined {
 
 /** The names a section's driver adds, in both spellings. */
 function ownKeys(section: Section): readonly string[] {
-  const prefix = `${section.side}.storage`;
+  const prefix = sectionPath(section.side);
   const names = Object.keys(section.table ?? {});
+  const shared = isProfile(section.side) ? STORAGE_NAMES : [];
   const added = names.filter((name) => !STORAGE_NAMES.includes(name) && !SECTION_NAMES.includes(name));
-  return [...added.map((name) => `${prefix}.${name}`), ...names.map((name) => `${prefix}.options.${name}`)];
+  return [
+    ...[...shared, ...added].map((name) => `${prefix}.${name}`),
+    ...names.map((name) => `${prefix}.options.${name}`),
+  ];
 }
 
+/** Sections that may be written without a key below them. */
+const SECTIONS = /^(?:milvus\.storage|backup\.storage|storages\.[^.]+)\.options$|^storages(?:\.[^.]+)?$/;
+
 function isSectionName(key: string, known: readonly string[]): boolean {
-  return known.some((it) => it.toLowerCase().startsWith(`${key}.`)) || /^(milvus|backup)\.storage\.options$/.test(key);
+  return known.some((it) => it.toLowerCase().startsWith(`${key}.`)) || SECTIONS.test(key);
 }
 
 /** A part behind a secret in the same flag is not quoted: it may be the rest of a password with a comma. */

@@ -1,6 +1,7 @@
 /** Names of backups: a strict rule for new ones, a safe one for those that exist. */
 
 import { AppError } from "../base/errors.ts";
+import { MILVUS_FOLDERS } from "../base/milvus_folders.ts";
 
 const MAX_NEW_NAME_BYTES = 128;
 const MAX_FOLDER_BYTES = 255;
@@ -42,7 +43,9 @@ function refusalOfNewName(name: string): string | undefined {
   if (bytes > MAX_NEW_NAME_BYTES) return `it has ${bytes} bytes, more than ${MAX_NEW_NAME_BYTES}`;
   if (!/^[_A-Za-z]/.test(name)) return 'its first character is neither "_" nor an ASCII letter';
   const wrong = /[^A-Za-z0-9_]/u.exec(name);
-  return wrong === null ? undefined : `it holds ${JSON.stringify(wrong[0])}`;
+  if (wrong !== null) return `it holds ${JSON.stringify(wrong[0])}`;
+  // The backup root may be the Milvus root: Milvus would fill the folder, and a delete of the backup would empty it.
+  return MILVUS_FOLDERS.includes(name) ? "Milvus keeps its own data under this name" : undefined;
 }
 
 function refusalOfFolder(name: string): string | undefined {

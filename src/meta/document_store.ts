@@ -1,6 +1,6 @@
 /** Reads and writes the meta documents of one backup root as objects, with their digests. */
 
-import { type Checksum, checksumOf, createHasher } from "../base/checksum.ts";
+import { type Checksum, type ChecksumAlgorithm, checksumOf, createHasher } from "../base/checksum.ts";
 import { AppError, hasCode } from "../base/errors.ts";
 import { readAll, streamOf } from "../base/streams.ts";
 import type { CallOptions } from "../base/types.ts";
@@ -81,10 +81,25 @@ export async function verifyDocument(
   expected: Checksum,
   options: CallOptions,
 ): Promise<void> {
+  const { checksum } = await digestDocument(root, key, expected.algorithm, options);
+  requireDigest(key, checksum, expected);
+}
+
+/** Size and digest of a document, which is not held. @throws NOT_FOUND */
+export async function digestDocument(
+  root: StorageDriver,
+  key: ObjectKey,
+  algorithm: ChecksumAlgorithm,
+  options: CallOptions,
+): Promise<StoredDocument> {
   const { stream } = await root.get(key, { signal: options.signal });
-  const hasher = createHasher(expected.algorithm);
-  for await (const chunk of stream) hasher.update(chunk);
-  requireDigest(key, hasher.digest(), expected);
+  const hasher = createHasher(algorithm);
+  let size = 0;
+  for await (const chunk of stream) {
+    size += chunk.length;
+    hasher.update(chunk);
+  }
+  return { size, checksum: hasher.digest() };
 }
 
 /** The first bytes of an object as text; undefined when it is not there or empty. */

@@ -65,14 +65,8 @@ class StorageDraft implements BackupDraft {
   }
 
   async commit(meta: BackupMeta, manifest: Manifest, { signal }: CallOptions): Promise<void> {
-    if (this.#committed) throw new AppError("BUG", `backup ${this.name} was committed already`);
     if (meta.name !== this.name) throw new AppError("BUG", `backup ${this.name} is committed as ${meta.name}`);
-    if (!(await this.owned({ signal }))) {
-      throw new AppError(
-        "BACKUP_INCOMPLETE",
-        `backup ${this.name} was deleted or begun anew by another program while it was being made; create it again`,
-      );
-    }
+    await this.#requireOwned({ signal });
     await this.#requireManifests(manifest, { signal });
     const documents: Manifest["documents"][number][] = [];
     for (const document of [...encodeLevels(meta), encodeExtra(meta), encodeFull(meta)]) {
@@ -88,6 +82,13 @@ class StorageDraft implements BackupDraft {
     this.#committed = true;
   }
 
+  async commitCopy(putHead: () => Promise<void>, { signal }: CallOptions): Promise<void> {
+    await this.#requireOwned({ signal });
+    await this.#dropOwnerRecord({ signal });
+    await putHead();
+    this.#committed = true;
+  }
+
   /** Gives the name back when nothing but the owner record was written; else the backup stays, incomplete. */
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#committed) return;
@@ -99,6 +100,15 @@ class StorageDraft implements BackupDraft {
     } catch {
       // The failure that brought us here is the one to report; a record left behind shows up as an incomplete backup.
     }
+  }
+
+  async #requireOwned(options: CallOptions): Promise<void> {
+    if (this.#committed) throw new AppError("BUG", `backup ${this.name} was committed already`);
+    if (await this.owned(options)) return;
+    throw new AppError(
+      "BACKUP_INCOMPLETE",
+      `backup ${this.name} was deleted or begun anew by another program while it was being made; make it again`,
+    );
   }
 
   /** Where backups may be written and not deleted the record stays; beside the head it means nothing. */
@@ -133,7 +143,7 @@ async function taken(root: StorageDriver, name: string, options: CallOptions): P
       ? `the folder ${name} of ${root.location} holds objects that are no backup; choose another name`
       : `backup ${name} exists already in ${root.location} and is ${summary.state}` +
         `${summary.reason === undefined ? "" : ` (${summary.reason})`}; ` +
-        `choose another name, or remove it with \`delete -n ${name}\``;
+        `choose another name, or, when no create of it runs, remove it with \`delete -n ${name}\``;
   return new AppError("ALREADY_EXISTS", what, { details: { name } });
 }
 

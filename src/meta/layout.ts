@@ -25,6 +25,9 @@ export const META_PREFIX = "meta/";
 export const MANIFESTS_PREFIX = "meta/manifests/";
 export const BINLOGS_PREFIX = "binlogs/";
 
+/** All that lies directly in a backup's folder. */
+export const BACKUP_FOLDERS: readonly string[] = ["meta", "binlogs"];
+
 /** The partition id that stands for all partitions. */
 export const ALL_PARTITIONS: Int64 = -1n;
 

@@ -48,9 +48,22 @@ export async function readBackup(root: StorageDriver, name: string, { signal }: 
     full === undefined
       ? await readLevels(root, { name, head, find }, { signal })
       : decodeBackup(full, labelOf(name, DOCUMENT.full));
+  if (manifest !== undefined) requireSameFacts(head, meta, name);
   const extra = await find(DOCUMENT.extra);
   const complete = extra === undefined ? meta : applyExtra(meta, extra, labelOf(name, DOCUMENT.extra));
   return { ...complete, name };
+}
+
+/** The head is written last, so nothing records its digest; what it says is what the recorded documents say, or it is damaged. */
+function requireSameFacts(head: BackupMeta, meta: BackupMeta, name: string): void {
+  const facts = ["id", "name", "format", "milvusVersion", "backupTimestamp", "size"] as const;
+  const different = facts.find((fact) => head[fact] !== meta[fact]);
+  if (different === undefined) return;
+  throw new AppError(
+    "CHECKSUM_MISMATCH",
+    `backup ${name}: ${DOCUMENT.backup} and the other documents disagree on ${different}; bring it back from another copy of the backup`,
+    { details: { name, document: DOCUMENT.backup } },
+  );
 }
 
 /** Undefined for a backup of another tool. @throws CHECKSUM_MISMATCH, BACKUP_INCOMPLETE (ours, but the manifest is gone) */

@@ -31,6 +31,11 @@ export interface BackupRepository {
   readManifest(name: string, options: CallOptions): Promise<Manifest | undefined>;
   /** @throws ALREADY_EXISTS when anything lies under that name */
   begin(name: string, options: CallOptions): Promise<BackupDraft>;
+  /**
+   * As `begin`, for a backup that is carried here under a name that another tool may have given it: any safe folder name.
+   * @throws ALREADY_EXISTS
+   */
+  beginCopy(name: string, options: CallOptions): Promise<BackupDraft>;
   /** Every object of the backup, the marker first; works on incomplete and broken ones. @throws NOT_FOUND @returns objects deleted */
   delete(name: string, options: CallOptions & { readonly onDelete?: (key: string) => void }): Promise<number>;
 }
@@ -42,4 +47,6 @@ export interface BackupDraft extends AsyncDisposable {
   readonly directory: string;
   /** Writes manifest, level files, extra and full meta, then backup_meta.json last: its presence is the commit. */
   commit(meta: BackupMeta, manifest: Manifest, options: CallOptions): Promise<void>;
+  /** For a backup whose documents were copied as they are: `putHead` stores backup_meta.json, last. */
+  commitCopy(putHead: () => Promise<void>, options: CallOptions): Promise<void>;
 }

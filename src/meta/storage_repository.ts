@@ -32,6 +32,8 @@ export function createBackupRepository(root: StorageDriver, options: RepositoryO
       await readBackupManifest(root, safeBackupName(name), { signal }),
     begin: async (name, { signal }) =>
       await beginDraft(root, validateBackupName(name), { signal, startedAt: now(), token: token() }),
+    beginCopy: async (name, { signal }) =>
+      await beginDraft(root, safeBackupName(name), { signal, startedAt: now(), token: token() }),
     delete: async (name, callOptions) => await deleteBackup(root, safeBackupName(name), callOptions),
   };
 }

@@ -29,6 +29,14 @@ export function createCatalogWriter(channel: GrpcChannel): CatalogWriter {
       );
     },
 
+    dropDatabase: async (name, signal) => {
+      try {
+        await channel.call("DropDatabase", { db_name: name }, { signal, deadlineMs: DEFINITION_DEADLINE_MS });
+      } catch (error) {
+        if (!hasCode(error, "NOT_FOUND")) throw error;
+      }
+    },
+
     createCollection: async ({ namespace, schema, shards, consistencyLevel, properties, partitions }, signal) => {
       await channel.call(
         "CreateCollection",

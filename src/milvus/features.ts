@@ -11,12 +11,50 @@ export type Feature =
   | "importV2"
   | "addField"
   /** A flush also stores deletes of rows that were stored before. */
-  | "flushDeletes";
+  | "flushDeletes"
+  | SchemaFeature;
+
+/**
+ * What a collection and its data may be made of. A server that lacks one refuses the schema, or makes something else of it: 2.3.5
+ * accepts every data type and drops functions, struct arrays and "nullable" silently.
+ */
+export type SchemaFeature =
+  | "arrayFields"
+  | "severalVectorFields"
+  | "shortFloatVectors"
+  | "sparseVectors"
+  | "defaultValues"
+  | "nullableFields"
+  | "functions"
+  | "structArrays"
+  /** Int8 vectors, geometries, times with a zone, and whatever type came after them. */
+  | "newerDataTypes"
+  /** Segments whose log files hold several columns each. */
+  | "storageV2"
+  /** Segments of deletes alone (L0). */
+  | "deleteSegments";
 
 export type ServerVersion = readonly [major: number, minor: number, patch: number];
 
-/** The first release that has it. */
+/** The first release that has it; where one is known only by its line, that line's first. */
+const SCHEMA_SINCE: Readonly<Record<SchemaFeature, ServerVersion>> = {
+  arrayFields: [2, 3, 0],
+  severalVectorFields: [2, 4, 0],
+  shortFloatVectors: [2, 4, 0],
+  sparseVectors: [2, 4, 0],
+  defaultValues: [2, 3, 0],
+  nullableFields: [2, 5, 0],
+  functions: [2, 5, 0],
+  structArrays: [2, 6, 0],
+  newerDataTypes: [2, 6, 0],
+  storageV2: [2, 6, 0],
+  deleteSegments: [2, 4, 0],
+};
+
+export const SCHEMA_FEATURES = Object.keys(SCHEMA_SINCE) as readonly SchemaFeature[];
+
 const SINCE: Readonly<Record<Exclude<Feature, "databases">, ServerVersion>> = {
+  ...SCHEMA_SINCE,
   describeDatabase: [2, 4, 3],
   segmentDescribe: [2, 5, 8],
   multiL0InOneJob: [2, 6, 5],
@@ -60,14 +98,21 @@ export function parseServerVersion(...texts: readonly string[]): ServerVersion |
   return undefined;
 }
 
+/** Where there is no other way than this one, a server of unknown version is not second-guessed: it decides itself. */
+const LEFT_TO_THE_SERVER: readonly Feature[] = ["addField", ...SCHEMA_FEATURES];
+
+/** "2.4": the release line that a feature came with, for messages. */
+export function firstLineWith(feature: Exclude<Feature, "databases">): string {
+  return SINCE[feature].slice(0, 2).join(".");
+}
+
 /**
- * What a server of this version has. An unknown version has nothing that is not asked of the server itself: such builds
- * may stand anywhere, and every optional feature has a slower way that all servers understand. "databases" is found by
- * asking.
+ * What a server of this version has. An unknown version has nothing that has a slower way which all servers understand:
+ * such builds may stand anywhere. "databases" is found by asking.
  */
 export function featuresOf(version: ServerVersion | undefined): ReadonlySet<Feature> {
   // Not optional for any release line that still gets unversioned builds.
-  if (version === undefined) return new Set(["flushDeletes"]);
+  if (version === undefined) return new Set(["flushDeletes", ...LEFT_TO_THE_SERVER]);
   return new Set(
     Object.entries(SINCE)
       .filter(([, since]) => !isOlder(version, since))

@@ -96,6 +96,8 @@ export interface CreateCollectionRequest {
 
 export interface CatalogWriter {
   createDatabase(name: string, properties: readonly KeyValue[], signal: AbortSignal): Promise<void>;
+  /** Resolves when it is gone, also when it never was. The server refuses one that holds collections. */
+  dropDatabase(name: string, signal: AbortSignal): Promise<void>;
   createCollection(request: CreateCollectionRequest, signal: AbortSignal): Promise<void>;
   addField(namespace: Namespace, field: FieldSchema, signal: AbortSignal): Promise<void>;
   alterProperties(namespace: Namespace, properties: readonly KeyValue[], signal: AbortSignal): Promise<void>;
@@ -130,7 +132,10 @@ export interface Flusher {
 }
 
 export interface SegmentReader {
-  /** Every segment that is persistent: Sealed, Flushing and Flushed with rows, and L0; dropped ones are left out. */
+  /**
+   * Every Sealed, Flushing and Flushed segment with rows, and L0; dropped and growing ones are left out. The files of a Sealed
+   * one may not be complete yet.
+   */
   listSegments(namespace: Namespace, signal: AbortSignal): Promise<readonly SegmentDescription[]>;
   /**
    * The exact files of these segments (REST, batched). Only where server.supports("segmentDescribe").

@@ -15,7 +15,8 @@ export interface GcTiming {
   readonly timeoutMs: number;
 }
 
-export const GC_TIMING: GcTiming = { renewMs: 30 * 60_000, timeoutMs: 10_000 };
+/** Several renewals may fail before the lease ends. */
+export const GC_TIMING: GcTiming = { renewMs: 10 * 60_000, timeoutMs: 10_000 };
 
 export interface GcControlOptions {
   readonly management: ManagementClient;

@@ -193,6 +193,7 @@ export interface MilvusMethods {
     request: { readonly db_name: string; readonly properties: readonly WireKeyValue[] };
     response: WireStatus;
   };
+  DropDatabase: { request: { readonly db_name: string }; response: WireStatus };
   CreateCollection: {
     request: CollectionRequest & {
       readonly schema: Uint8Array;

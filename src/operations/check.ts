@@ -3,13 +3,13 @@
  * one Milvus writes to. Reads only on the Milvus side; on the backup side its probe objects are removed again.
  */
 
-import { AppError, throwIfAborted, toAppError, withContext } from "../base/errors.ts";
+import { throwIfAborted, toAppError, withContext } from "../base/errors.ts";
 import type { MilvusGateway } from "../milvus/gateway.ts";
 import type { StorageDriver } from "../storage/driver.ts";
 import { probeDriver } from "../storage/probe.ts";
-import { goesDirect } from "../transfer/direct_copy.ts";
 import type { TransferMode } from "../transfer/plan.ts";
 import type { OperationContext } from "./context.ts";
+import { requireDirectIfAsked } from "./direct_mode.ts";
 import { type DeclaredSegment, requireSegmentInRoot } from "./root_path.ts";
 
 /** Collections looked at to find one segment with rows: enough to meet one, few enough to stay quick. */
@@ -151,7 +151,9 @@ async function findDeclaredSegment(milvus: MilvusGateway, signal: AbortSignal): 
       if (looked >= MAX_COLLECTIONS) return undefined;
       looked += 1;
       const segments = await milvus.listSegments({ database, collection }, signal);
-      const segment = segments.find((candidate) => !candidate.isL0 && candidate.rows > 0n);
+      const segment = segments.find(
+        (candidate) => !candidate.isL0 && candidate.rows > 0n && candidate.state !== "Sealed",
+      );
       if (segment === undefined) continue;
       const { id: segmentId, collectionId, partitionId, rows } = segment;
       return { collection: `${database}.${collection}`, collectionId, partitionId, segmentId, rows };
@@ -176,13 +178,7 @@ function describeTransfer(
   backup: StorageDriver | undefined,
 ): Outcome<never> {
   if (source === undefined || backup === undefined) return { state: "skipped", message: "needs both root paths" };
-  const direct = goesDirect({ from: source, to: backup, mode: context.transferMode });
-  if (!direct && context.transferMode === "direct") {
-    throw new AppError(
-      "CONFIG_INVALID",
-      `transfer.mode is direct, but ${source.location} and ${backup.location} are not one service; set it to auto`,
-    );
-  }
+  const direct = requireDirectIfAsked({ from: source, to: backup, mode: context.transferMode });
   return {
     message: direct ? "objects are copied by the storage service itself" : "objects stream through this machine",
   };

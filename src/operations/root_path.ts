@@ -14,6 +14,8 @@ import type { MilvusContext } from "./context.ts";
 const USUAL_ROOT_PATHS: readonly string[] = ["files", "file", ""];
 /** Below or beside a folder that was named instead of the data folder itself. */
 const USUAL_LOCAL_FOLDERS: readonly string[] = ["data", "../data", "..", "files", "../files"];
+/** A bucket may be everybody's; each folder looked into costs one request. */
+const MAX_FOLDERS = 50;
 
 export interface DeclaredSegment {
   readonly collection: string;
@@ -31,18 +33,18 @@ function candidates(context: RootContext): readonly string[] {
 
 type RootContext = Pick<MilvusContext, "sourceRoot" | "openSourceRootAt" | "signal">;
 
-/** @throws DATA_MISSING, naming the root path that does hold the segment when one of the usual ones does. */
+/** @throws DATA_MISSING, naming the root path that does hold the segment when it is found. */
 export async function requireSegmentInRoot(context: RootContext, segment: DeclaredSegment): Promise<void> {
   const prefix = sourceLogPrefixes(segment).insert;
   for await (const _ of context.sourceRoot.list(prefix, { signal: context.signal })) return;
   throw await missingSegment(context, segment);
 }
 
-/** The error for a segment that has rows and no objects; looks for it under the usual root paths first. */
+/** The error for a segment that has rows and no objects; looks for it under other root paths first. */
 export async function missingSegment(context: RootContext, segment: DeclaredSegment): Promise<AppError> {
   const where = context.sourceRoot.location;
   const declared =
-    `collection ${segment.collection}: Milvus declares ${segment.rows} rows in segment ${segment.segmentId}, ` +
+    `Milvus declares ${segment.rows} rows in segment ${segment.segmentId} of ${segment.collection}, ` +
     `but ${where} holds no object of it`;
   const elsewhere = await findRootPath(context, sourceLogPrefixes(segment).insert);
   const details = {
@@ -65,16 +67,36 @@ export async function missingSegment(context: RootContext, segment: DeclaredSegm
   );
 }
 
-/** The usual root path that holds something below `prefix`; undefined when none does or none may be read. */
+/** The root path that holds something below `prefix`: a usual one, else a folder at the top of the bucket. */
 async function findRootPath(context: RootContext, prefix: string): Promise<string | undefined> {
-  for (const rootPath of candidates(context)) {
-    try {
-      await using root = await context.openSourceRootAt(rootPath);
-      if (root.location === context.sourceRoot.location) continue;
-      for await (const _ of root.list(prefix, { signal: context.signal })) return rootPath;
-    } catch {
-      // Only a hint is looked for: a root that cannot be opened or listed is no hint.
-    }
-  }
+  for (const rootPath of candidates(context)) if (await holds(context, rootPath, prefix)) return rootPath;
+  for (const folder of await topFolders(context)) if (await holds(context, folder, prefix)) return folder;
   return undefined;
+}
+
+/** Only a hint is looked for: a root that cannot be opened or listed is no hint. */
+async function holds(context: RootContext, rootPath: string, prefix: string): Promise<boolean> {
+  try {
+    await using root = await context.openSourceRootAt(rootPath);
+    if (root.location === context.sourceRoot.location) return false;
+    for await (const _ of root.list(prefix, { signal: context.signal })) return true;
+  } catch {
+    // As above.
+  }
+  return false;
+}
+
+/** The first folders of the bucket; none for a local disk, whose top is not Milvus' alone. */
+async function topFolders(context: RootContext): Promise<readonly string[]> {
+  const folders: string[] = [];
+  if (context.sourceRoot.name === "local") return folders;
+  try {
+    await using root = await context.openSourceRootAt("");
+    for await (const folder of root.listDirectories("", { signal: context.signal })) {
+      if (folders.push(folder) === MAX_FOLDERS) break;
+    }
+  } catch {
+    // As above.
+  }
+  return folders;
 }

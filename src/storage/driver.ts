@@ -108,7 +108,8 @@ export interface DriverCapabilities {
  *    A text that is no key (cast, not checked) is refused with INVALID_KEY: it must never reach another root path.
  * 9. `location`, errors and log lines never hold a credential.
  *
- * Drivers do not retry, limit or log by themselves: openRoot wraps them (storage/open.ts).
+ * Drivers do not retry, limit or log by themselves: openRoot wraps them (storage/open.ts). Only what no wrapper sees is
+ * theirs to repeat: a single part of one upload or copy, where the wrapper could only begin the whole object anew.
  */
 export interface StorageDriver extends AsyncDisposable {
   /** Registration name: "s3". */

@@ -1,14 +1,12 @@
 /** Object keys: checked once, where text enters; everything below trusts the type. */
 
 import { AppError } from "../base/errors.ts";
+import { keyProblem } from "../base/key_text.ts";
 import type { ObjectKey } from "./driver.ts";
-
-const MAX_KEY_BYTES = 1024;
-const encoder = new TextEncoder();
 
 /** @throws INVALID_KEY for an empty key, a leading or trailing "/", an empty, "." or ".." part, control characters. */
 export function objectKey(text: string): ObjectKey {
-  const why = refusal(text);
+  const why = keyProblem(text);
   if (why !== undefined) throw new AppError("INVALID_KEY", `object key ${JSON.stringify(text)} is refused: ${why}`);
   return text as ObjectKey;
 }
@@ -40,17 +38,4 @@ export function checkPrefix(prefix: string): void {
 export function relativeKey(key: string, prefix: string): ObjectKey {
   if (!key.startsWith(prefix)) throw new AppError("INVALID_KEY", `object key ${key} is not below ${prefix}`);
   return objectKey(key.slice(prefix.length));
-}
-
-function refusal(text: string): string | undefined {
-  if (text === "") return "it is empty";
-  if (text.startsWith("/") || text.endsWith("/")) return 'it starts or ends with "/"';
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is refused here
-  if (/[\u0000-\u001f\u007f]/.test(text)) return "it holds a control character";
-  if (encoder.encode(text).length > MAX_KEY_BYTES) return `it is longer than ${MAX_KEY_BYTES} bytes`;
-  for (const part of text.split("/")) {
-    if (part === "") return 'it holds "//"';
-    if (part === "." || part === "..") return `it holds the part "${part}"`;
-  }
-  return undefined;
 }

@@ -1,6 +1,6 @@
 /** A copy inside the service, and what the service can say for it. */
 
-import type { Checksum, ChecksumAlgorithm } from "../base/checksum.ts";
+import { type Checksum, type ChecksumAlgorithm, COMPUTABLE_CHECKSUMS } from "../base/checksum.ts";
 import { hasCode } from "../base/errors.ts";
 import type { ObjectInfo, ObjectKey, StorageDriver } from "../storage/driver.ts";
 import { contentEtag } from "./content_etag.ts";
@@ -71,12 +71,22 @@ function evidenceOf(task: CopyTask, source: ObjectInfo, target: ObjectInfo): Evi
   }
   const etag = contentEtag(source);
   const sameEtag = etag !== undefined && etag === contentEtag(target) ? etag : undefined;
+  // With the contents equal, the copy's checksum is the source's too. Unlike the ETag it holds wherever the copy is carried.
+  if (sameEtag !== undefined) checksum ??= computableOf(target);
   if (checksum === undefined && sameEtag === undefined) return undefined;
   return {
     kind: "service",
     ...(checksum === undefined ? {} : { checksum }),
     ...(sameEtag === undefined ? {} : { etag: sameEtag }),
   };
+}
+
+function computableOf({ checksums }: ObjectInfo): Checksum | undefined {
+  for (const algorithm of COMPUTABLE_CHECKSUMS) {
+    const value = checksums[algorithm];
+    if (value !== undefined) return { algorithm, value };
+  }
+  return undefined;
 }
 
 /** Listings and copy answers often carry no checksums, stat does; one or two calls more, only for objects that need them. */

@@ -43,7 +43,10 @@ export interface CopyPlan {
 export type Evidence =
   /** The content was read and hashed by us. */
   | { readonly kind: "digest"; readonly checksum: Checksum }
-  /** The service says so: its checksum of the whole content, or `etag` equal on both sides of a server-side copy. */
+  /**
+   * The service says so: its checksum of the whole content, or `etag` equal on both sides of a server-side copy. With both,
+   * the checksum may be of the copy alone: the equal ETags make it the source's.
+   */
   | { readonly kind: "service"; readonly checksum?: Checksum; readonly etag?: string }
   | { readonly kind: "size" };
 

@@ -43,6 +43,11 @@ export interface VerifyOptions extends CallOptions {
   readonly directory: string;
   /** "/"-ended; each is listed once. An entry below none of them is asked for by itself. */
   readonly prefixes: readonly string[];
+  /**
+   * Which entries may be read at all; every one by default. The others are compared as in level `list`, and one whose
+   * ETag is another one is settled by its size.
+   */
+  readonly reads?: (entry: ManifestEntry) => boolean;
   /** Told of each object without a finding. */
   readonly onProof?: (entry: ManifestEntry, proof: Proof) => void;
 }
@@ -87,7 +92,7 @@ export async function* verifyObjects(
       }
       awaited.delete(key);
       const found =
-        info.size === entry.size ? compareListed(driver, entry, info, options.level) : wrongSize(entry, info.size);
+        info.size === entry.size ? compareListed(driver, entry, info, options) : wrongSize(entry, info.size);
       if (found === undefined) {
         unread.push(entry);
         continue;
@@ -127,9 +132,10 @@ function compareListed(
   driver: StorageDriver,
   entry: ManifestEntry,
   info: ObjectInfo,
-  level: CheckLevel,
+  { level, reads = () => true }: VerifyOptions,
 ): Found | undefined {
-  if (level === "data") return undefined;
+  const mayRead = reads(entry);
+  if (level === "data" && mayRead) return undefined;
   if (!driver.capabilities.durableChecksums) return "size";
   const { evidence } = entry;
   if (evidence.kind !== "size" && evidence.checksum !== undefined) {
@@ -140,7 +146,7 @@ function compareListed(
   const etag = info.etag?.replaceAll('"', "");
   if (etag !== undefined && etag === entry.etag) return "service";
   const settledByReading = etag !== undefined && entry.etag !== undefined && readingAlgorithm(entry) !== undefined;
-  return settledByReading ? undefined : "size";
+  return settledByReading && mayRead ? undefined : "size";
 }
 
 /** Not seen in a listing: absent, or below none of the prefixes. */
@@ -150,7 +156,7 @@ async function checkUnlisted(driver: StorageDriver, entry: ManifestEntry, option
   try {
     const info = await driver.stat(joinKey(options.directory, entry.key), { signal: options.signal });
     if (info.size !== entry.size) return wrongSize(entry, info.size);
-    return compareListed(driver, entry, info, options.level) ?? (await readObject(driver, entry, options));
+    return compareListed(driver, entry, info, options) ?? (await readObject(driver, entry, options));
   } catch (error) {
     if (hasCode(error, "NOT_FOUND")) return missing;
     throw error;

@@ -157,6 +157,30 @@ describe("s3 on MinIO, large objects", () => {
     expect(await sha256Of(to, copied.key)).toBe(body.sha256());
   }, 60_000);
 
+  test("a copy in one piece reports the CRC32 of its content, and so does a stat of it later", async () => {
+    const driver = await open(BUCKET, "copied-crc32");
+    for (const length of [0, 1, 70_000, 3 * MIB]) {
+      const content = longBody(length);
+      const crc = createHasher("crc32");
+      for await (const chunk of await content.open(signal)) crc.update(chunk);
+      const checksums = { crc32: crc.digest().value };
+      const info = await driver.put(objectKey(`from-${length}`), content, { signal });
+      const copied = await copy(driver, driver, info, objectKey(`to-${length}`));
+      expect(copied).toMatchObject({ size: length, etag: info.etag, checksums });
+      expect((await driver.stat(copied.key, { signal })).checksums).toEqual(checksums);
+    }
+  });
+
+  test("a copy in parts goes on without a CRC32 where copied parts have none", async () => {
+    const options = await optionsFor(await sharedMinio(), BUCKET, { ...SMALL_PARTS, addressingStyle: "path" });
+    const driver = await openBare("copied-parts", options, "aws");
+    const info = await driver.put(key, body, { signal });
+    for (const to of ["first", "second"]) {
+      expect(await copy(driver, driver, info, objectKey(to))).toMatchObject({ size, etag: info.etag, checksums: {} });
+    }
+    expect(await sha256Of(driver, objectKey("second"))).toBe(body.sha256());
+  }, 60_000);
+
   test("a source that changed since it was listed is not copied, in one piece or in parts", async () => {
     for (const length of [10, 20 * MIB]) {
       const driver = await open(BUCKET, "changed", SMALL_PARTS);

@@ -38,10 +38,7 @@ beforeAll(async () => {
 }, 120_000);
 
 afterAll(async () => {
-  for (const server of [oneWay, mutual]) {
-    await server.kill9();
-    await server.stop();
-  }
+  await Promise.all([oneWay.stop(), mutual.stop()]);
   await dropEverything(plain);
   await workspace.remove();
   await rm(folder, { recursive: true });

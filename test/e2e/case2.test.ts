@@ -29,7 +29,6 @@ beforeAll(async () => {
 }, 120_000);
 
 afterAll(async () => {
-  await target.kill9();
   await target.stop();
   await dropEverything(source);
   await emptyBucket(bucketA, "backup/");

@@ -25,7 +25,7 @@ import { type CliProcess, type CliResult, startCli } from "../support/run_cli.ts
 import { makeWorkspace, type Workspace } from "../support/workspace.ts";
 
 const BACKUPS = "interrupted";
-const COPY_TIMEOUT_MS = 60_000;
+const COPY_TIMEOUT_MS = 180_000;
 
 let server: MilvusServer;
 let proxy: FaultProxy;
@@ -45,14 +45,14 @@ beforeAll(async () => {
   workspace = await makeWorkspace("");
   folder = join(workspace.folder, "backups");
   await seed(server);
-}, 240_000);
+}, 180_000);
 afterEach(() => proxy.reset());
 afterAll(async () => {
   await proxy[Symbol.asyncDispose]();
   await unseed(server);
   bucket.close();
   await workspace.remove();
-}, 60_000);
+}, 180_000);
 
 const configure = (backup: StorageSection, transfer: Readonly<Record<string, unknown>> = {}) =>
   workspace.writeConfig(backupConfig(server, { milvus, backup }, { transfer: { concurrency: 1, ...transfer } }));
@@ -121,7 +121,7 @@ describe("SIGKILL", () => {
     await workspace.ok("create", "-n", "killed", "-d", DATABASE);
     expect(await stateOf("killed")).toBe("complete");
     await workspace.ok("delete", "-n", "killed");
-  }, 60_000);
+  }, 180_000);
 
   test.each([
     "meta/owner.json",
@@ -147,7 +147,7 @@ describe("SIGKILL", () => {
       } else await expectIncompleteAndDeletable("killed");
       expect((await bucket.list(BACKUPS)).size).toBe(0);
     },
-    60_000,
+    180_000,
   );
 
   test("in the middle of a deletion", async () => {
@@ -161,7 +161,7 @@ describe("SIGKILL", () => {
     proxy.reset();
     await expectIncompleteAndDeletable("doomed");
     expect((await bucket.list(BACKUPS)).size).toBe(0);
-  }, 60_000);
+  }, 180_000);
 
   test("while a file is written: its unfinished part shows in no listing and goes with the backup", async () => {
     await configure(localStorage(folder));
@@ -176,7 +176,7 @@ describe("SIGKILL", () => {
     proxy.reset();
     await expectIncompleteAndDeletable("killed");
     expect(await filesBelow(folder)).toEqual(new Map());
-  }, 60_000);
+  }, 180_000);
 });
 
 describe.each(["SIGINT", "SIGTERM"] as const)("%s", (signal) => {
@@ -287,7 +287,7 @@ test("a second signal ends at once, whatever the clean-up waits for", async () =
   proxy.reset();
   for (const key of (await bucket.list(`${MILVUS_ROOT}/restore-temp-`)).keys()) await bucket.delete(key);
   await workspace.ok("delete", "-n", "good");
-}, 60_000);
+}, 180_000);
 
 describe("an upload in parts", () => {
   const WIDE = "wide";
@@ -309,7 +309,7 @@ describe("an upload in parts", () => {
       }
       await data.flush(WIDE);
     });
-  }, 60_000);
+  }, 180_000);
   afterAll(() => withData(server, DATABASE, (data) => data.drop(WIDE)));
 
   test.each(["SIGINT", "SIGTERM"] as const)(

@@ -15,6 +15,7 @@ import {
   seed,
   serverState,
   sharedMilvusOnMinio,
+  sourceObjects,
   through,
   unseed,
 } from "../support/damage_bench.ts";
@@ -50,14 +51,14 @@ beforeAll(async () => {
   sameBucket = through(proxy.port, minioStorage(minio, MILVUS_BUCKET, BACKUPS));
   workspace = await makeWorkspace("");
   await seed(server);
-}, 240_000);
+}, 180_000);
 afterEach(() => proxy.reset());
 afterAll(async () => {
   await proxy[Symbol.asyncDispose]();
   await unseed(server);
   bucket.close();
   await workspace.remove();
-}, 60_000);
+}, 180_000);
 
 const isGet = (request: SeenRequest) => request.method === "GET" && request.path.includes("/insert_log/");
 const isPut = (request: SeenRequest) =>
@@ -91,12 +92,12 @@ async function expectEveryObjectRight(name: string): Promise<void> {
 
 async function create(rules: readonly Rule[]): Promise<Envelope<unknown> & { readonly status: number | null }> {
   await workspace.run(["delete", "-n", "b"]);
-  const before = await bucket.list(`${MILVUS_ROOT}/`);
+  const before = await sourceObjects(bucket);
   proxy.reset(rules);
   const result = await workspace.json("create", "-n", "b", "-d", DATABASE);
   expectSourceUntouched();
   proxy.reset();
-  expect(await bucket.list(`${MILVUS_ROOT}/`)).toEqual(before);
+  expect(await sourceObjects(bucket)).toEqual(before);
   if (result.status === 0) await expectEveryObjectRight("b");
   else {
     const { data } = await workspace.json<{ backups: { name: string; state: string }[] }>("list");
@@ -263,7 +264,7 @@ function withoutFirstSegment(text: string): string {
   return text.replaceAll(/<Contents>.*?<\/Contents>/gs, (entry) => (entry.includes(segment) ? "" : entry));
 }
 
-const TIMEOUT_MS = 90_000;
+const TIMEOUT_MS = 180_000;
 const outcomeOf = ({ status, error }: { status: number | null; error?: { code: string } }): string =>
   [status, error?.code].filter((part) => part !== undefined).join(" ");
 
@@ -347,7 +348,11 @@ describe("restore, staged through this machine", () => {
       [{ when: isStaging, fault: { kind: "flip", where: "request" } }],
       "8 CHECKSUM_MISMATCH",
     ],
-    ["objects of the backup that are short", [{ when: isRead, fault: { kind: "shorten", to: 60 } }], "8 CHECKSUM_MISMATCH"],
+    [
+      "objects of the backup that are short",
+      [{ when: isRead, fault: { kind: "shorten", to: 60 } }],
+      "8 CHECKSUM_MISMATCH",
+    ],
     [
       "a bucket of Milvus that may not be written",
       [{ when: isStaging, fault: { kind: "reply", status: 403, body: s3Error("AccessDenied") } }],

@@ -1,10 +1,16 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "bun:test";
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "bun:test";
 import { join } from "node:path";
 import { backupConfig, localStorage } from "../support/backup_config.ts";
 import type { MilvusServer } from "../support/milvus.ts";
 import { collectionsOf, databasesOf, dropCollections, dropEverything } from "../support/milvus_clean.ts";
 import { DataType, type FieldSpec, withData } from "../support/milvus_data.ts";
-import { type CollectionDump, compareCollections, dumpCollection, dumpCollections } from "../support/milvus_dump.ts";
+import {
+  type CollectionDump,
+  compareCollections,
+  type DumpPart,
+  dumpCollection,
+  dumpCollections,
+} from "../support/milvus_dump.ts";
 import { vectorOf } from "../support/milvus_zoo.ts";
 import { sharedMilvus } from "../support/shared_servers.ts";
 import { makeWorkspace, type Workspace } from "../support/workspace.ts";
@@ -73,126 +79,146 @@ function original(name: string): CollectionDump {
   return dump;
 }
 
-/** What differs between an original and a restored collection. */
-async function differences(
-  source: string,
-  target: string,
-  parts = ["schema", "indexes", "rows"] as const,
-): Promise<string[]> {
-  const { database, name } = split(target);
-  return compareCollections(original(source), await dumpCollection(server, database, name), parts);
-}
-
 interface RestoreData {
   readonly collections: readonly { readonly source: string; readonly target: string; readonly rows_restored: string }[];
   readonly databases_created: readonly string[];
 }
 
-/** Restores and returns what was made, without the originals. */
+/** @returns the names of the restored collections, sorted */
 async function restore(...args: string[]): Promise<string[]> {
   const envelope = await workspace.json<RestoreData>("restore", "-n", "shelves", ...args);
   expect(envelope).toMatchObject({ ok: true, status: 0 });
-  const made = (await collectionsOf(server)).filter((name) => !ORIGINALS.includes(name));
-  expect(envelope.data.collections.map(({ target }) => target).sort()).toEqual(made);
-  return made;
+  return envelope.data.collections.map(({ target }) => target).sort();
 }
 
+const isNew = (name: string) => !ORIGINALS.includes(name);
+
 describe("choices of a restore", () => {
-  afterEach(() => dropCollections(server, (name) => !ORIGINALS.includes(name)));
+  const CHOICES = {
+    database: ["--rename", "default.*:db2.*", "--filter", "db2.books,db2.void"],
+    single: ["--rename", "films:novels,db1.books:default.db1_books", "--filter", "novels,default.db1_books"],
+    oldCollections: ["-c", "films,db1.books", "-s", "_c"],
+    oldDatabases: ["-d", "db1", "-s", "_d", "--meta_only"],
+    oldJson: ["-a", '{"db1":[],"default":["void"]}', "-s", "_a", "--meta_only"],
+    metaOnly: ["--meta_only", "-s", "_meta"],
+    withoutIndex: ["--no-rebuild_index", "-c", "films", "-s", "_bare"],
+    autoIndex: ["--use_auto_index", "-c", "films", "-s", "_auto"],
+  } as const;
+  const made = new Map<string, readonly string[]>();
+  const restored = new Map<string, CollectionDump>();
+
+  // All at a time: they have different names to make, and each would wait for the server's import for itself.
+  beforeAll(async () => {
+    const restores = Object.entries(CHOICES).map(async ([choice, args]) => made.set(choice, await restore(...args)));
+    await Promise.all(restores);
+    const names = [...made.values()].flat().sort();
+    expect((await collectionsOf(server)).filter(isNew)).toEqual(names);
+    const found = await dumpCollections(server, names.map(split));
+    names.forEach((name, at) => {
+      const dump = found[at];
+      if (dump !== undefined) restored.set(name, dump);
+    });
+  }, 120_000);
+  afterAll(() => dropCollections(server, isNew), 60_000);
+
+  function madeBy(choice: keyof typeof CHOICES): readonly string[] {
+    return made.get(choice) ?? [];
+  }
+
+  function dumpOf(name: string): CollectionDump {
+    const dump = restored.get(name);
+    if (dump === undefined) throw new Error(`${name} was not restored`);
+    return dump;
+  }
+
+  function differences(source: string, target: string, parts: readonly DumpPart[] = ["schema", "indexes", "rows"]) {
+    return compareCollections(original(source), dumpOf(target), parts);
+  }
 
   test("--rename moves a database into another one, --filter chooses by the new names", async () => {
-    const made = await restore("--rename", "default.*:db2.*", "--filter", "db2.books,db2.void");
-    expect(made).toEqual(["db2.books", "db2.void"]);
+    expect(madeBy("database")).toEqual(["db2.books", "db2.void"]);
     expect(await databasesOf(server)).toEqual(["db1", "db2", "default"]);
-    expect(await differences("default.books", "db2.books")).toEqual([]);
-    expect(await differences("default.void", "db2.void")).toEqual([]);
-  }, 60_000);
+    expect(differences("default.books", "db2.books")).toEqual([]);
+    expect(differences("default.void", "db2.void")).toEqual([]);
+  });
 
-  test("--rename of single collections", async () => {
-    const pairs = "films:novels,db1.books:default.db1_books";
-    const made = await restore("--rename", pairs, "--filter", "novels,default.db1_books");
-    expect(made).toEqual(["default.db1_books", "default.novels"]);
-    expect(await differences("db1.books", "default.db1_books")).toEqual([]);
-  }, 60_000);
+  test("--rename of single collections", () => {
+    expect(madeBy("single")).toEqual(["default.db1_books", "default.novels"]);
+    expect(differences("default.films", "default.novels")).toEqual([]);
+    expect(differences("db1.books", "default.db1_books")).toEqual([]);
+  });
 
   test("--filter that only the old names would meet is refused, and nothing is made", async () => {
+    const before = await collectionsOf(server);
     const result = await workspace.json("restore", "-n", "shelves", "-s", "_bak", "--filter", "films");
     expect(result).toMatchObject({ ok: false, status: 5, error: { code: "NOT_FOUND" } });
     expect(result.error?.message).toContain("films_bak");
-    expect(await collectionsOf(server)).toEqual(ORIGINALS);
+    expect(await collectionsOf(server)).toEqual(before);
   });
 
-  test("-c, -d and -a choose by the names in the backup", async () => {
-    expect(await restore("-c", "films,db1.books", "-s", "_c")).toEqual(["db1.books_c", "default.films_c"]);
-    expect(await differences("db1.books", "db1.books_c")).toEqual([]);
-    await dropCollections(server, (name) => !ORIGINALS.includes(name));
-    expect(await restore("-d", "db1", "-s", "_d", "--meta_only")).toEqual(["db1.books_d"]);
-    await dropCollections(server, (name) => !ORIGINALS.includes(name));
-    const lists = '{"db1":[],"default":["void"]}';
-    expect(await restore("-a", lists, "-s", "_a", "--meta_only")).toEqual(["db1.books_a", "default.void_a"]);
-  }, 60_000);
+  test("-c, -d and -a choose by the names in the backup", () => {
+    expect(madeBy("oldCollections")).toEqual(["db1.books_c", "default.films_c"]);
+    expect(differences("db1.books", "db1.books_c")).toEqual([]);
+    expect(differences("default.films", "default.films_c")).toEqual([]);
+    expect(madeBy("oldDatabases")).toEqual(["db1.books_d"]);
+    expect(madeBy("oldJson")).toEqual(["db1.books_a", "default.void_a"]);
+  });
 
-  test("--meta_only makes schema, partitions and indexes without a row", async () => {
-    const made = await restore("--meta_only", "-s", "_meta");
-    expect(made).toEqual(ORIGINALS.map((name) => `${name}_meta`));
-    const found = await dumpCollections(server, made.map(split));
-    found.forEach((dump, at) => {
-      const parts = ["schema", "partitions", "indexes"] as const;
-      expect(compareCollections(original(ORIGINALS[at] ?? ""), dump, parts)).toEqual([]);
-      expect(dump.rows).toEqual([]);
-    });
-  }, 60_000);
+  test("--meta_only makes schema, partitions and indexes without a row", () => {
+    expect(madeBy("metaOnly")).toEqual(ORIGINALS.map((name) => `${name}_meta`));
+    for (const name of ORIGINALS) {
+      expect(differences(name, `${name}_meta`, ["schema", "partitions", "indexes"])).toEqual([]);
+      expect(dumpOf(`${name}_meta`).rows).toEqual([]);
+    }
+  });
 
-  test("--no-rebuild_index leaves the indexes out", async () => {
-    expect(await restore("--no-rebuild_index", "-c", "films", "-s", "_bare")).toEqual(["default.films_bare"]);
-    const dump = await dumpCollection(server, "default", "films_bare");
-    expect(dump.indexes).toEqual({});
-    expect(compareCollections(original("default.films"), dump)).toEqual([]);
-  }, 60_000);
+  test("--no-rebuild_index leaves the indexes out", () => {
+    expect(madeBy("withoutIndex")).toEqual(["default.films_bare"]);
+    expect(dumpOf("default.films_bare").indexes).toEqual({});
+    expect(differences("default.films", "default.films_bare", ["schema", "partitions", "rows"])).toEqual([]);
+  });
 
-  test("--use_auto_index changes vector indexes only, and keeps their metric", async () => {
-    expect(await restore("--use_auto_index", "-c", "films", "-s", "_auto")).toEqual(["default.films_auto"]);
-    const dump = await dumpCollection(server, "default", "films_auto");
-    expect(dump.indexes).toEqual({
+  test("--use_auto_index changes vector indexes only, and keeps their metric", () => {
+    expect(madeBy("autoIndex")).toEqual(["default.films_auto"]);
+    expect(dumpOf("default.films_auto").indexes).toEqual({
       v_idx: { field_name: "v", params: { index_type: "AUTOINDEX", metric_type: "IP" } },
       title_idx: { field_name: "title", params: { index_type: "Trie" } },
     });
-    expect(compareCollections(original("default.films"), dump)).toEqual([]);
-  }, 60_000);
+    expect(differences("default.films", "default.films_auto", ["schema", "partitions", "rows"])).toEqual([]);
+  });
 });
 
 describe("restores into what exists", () => {
-  beforeEach(() => makeShelf("default", "copy", 3), 60_000);
-  afterEach(() => dropCollections(server, (name) => !ORIGINALS.includes(name)));
+  beforeAll(() => Promise.all([makeShelf("default", "copy", 3), makeShelf("default", "more", 3)]), 60_000);
+  afterAll(() => dropCollections(server, isNew), 60_000);
 
   test("--drop_exist_collection puts the backup's rows in the place of the old ones", async () => {
-    expect(await restore("--rename", "films:copy", "--filter", "copy", "--drop_exist_collection")).toEqual([
-      "default.copy",
-    ]);
-    expect(await differences("default.films", "default.copy")).toEqual([]);
+    const pairs = ["--rename", "films:copy", "--filter", "copy"];
+    expect(await restore(...pairs, "--drop_exist_collection")).toEqual(["default.copy"]);
+    const dump = await dumpCollection(server, "default", "copy");
+    expect(compareCollections(original("default.films"), dump, ["schema", "indexes", "rows"])).toEqual([]);
   }, 60_000);
 
   test("--skip_create_collection adds the backup's rows to those that are there", async () => {
+    // Deleted rows go from the count when compaction comes, at any moment of the restore.
     await withData(server, "default", async (data) => {
-      await data.insert("copy", [titleOf(1000), titleOf(1001)]);
-      await data.delete("copy", "id in [0, 1, 2]");
-      await data.flush("copy");
+      await data.insert("more", [titleOf(1000), titleOf(1001)]);
+      await data.delete("more", "id in [0, 1, 2]");
+      await data.flush("more");
     });
-    const pairs = ["--rename", "films:copy", "--filter", "copy", "--skip_create_collection"];
-    expect(await restore(...pairs)).toEqual(["default.copy"]);
-    const { rows } = await dumpCollection(server, "default", "copy");
-    expect(rows.map((row) => String(row.id))).toEqual([
-      ...Array.from({ length: 50 }, (_, id) => `${id}`),
-      "1000",
-      "1001",
-    ]);
+    const pairs = ["--rename", "films:more", "--filter", "more"];
+    expect(await restore(...pairs, "--skip_create_collection")).toEqual(["default.more"]);
+    const { rows } = await dumpCollection(server, "default", "more");
+    const ids = [...Array.from({ length: 50 }, (_, id) => `${id}`), "1000", "1001"];
+    expect(rows.map((row) => String(row.id))).toEqual(ids);
     expect(rows.slice(0, 50)).toEqual([...original("default.films").rows]);
   }, 60_000);
 
   test("--skip_create_collection asks for the collection to exist", async () => {
+    const before = await collectionsOf(server);
     const result = await workspace.json("restore", "-n", "shelves", "-s", "_absent", "--skip_create_collection");
     expect(result).toMatchObject({ ok: false, status: 5, error: { code: "NOT_FOUND" } });
-    expect(await collectionsOf(server)).toEqual([...ORIGINALS, "default.copy"].sort());
+    expect(await collectionsOf(server)).toEqual(before);
   });
 });
 

@@ -1,3 +1,4 @@
+import type { AzuriteServer } from "./azurite.ts";
 import type { MilvusServer } from "./milvus.ts";
 import type { MinioServer } from "./minio.ts";
 
@@ -38,4 +39,13 @@ export function minioStorage(minio: MinioServer, bucketName: string, rootPath: s
     rootPath,
     auth: { type: "static", accessKeyID: minio.accessKey, secretAccessKey: minio.secretKey },
   };
+}
+
+/** @param auth other credentials than the account's key */
+export function azureStorage(
+  azurite: AzuriteServer,
+  root: { readonly bucketName: string; readonly rootPath: string },
+  auth: StorageSection = { type: "sharedKey", accountKey: azurite.accountKey },
+): StorageSection {
+  return { provider: "azure", blobEndpoint: azurite.url, accountName: azurite.accountName, ...root, auth };
 }

@@ -3,6 +3,7 @@
 import { readdir, readFile, stat } from "node:fs/promises";
 import { join, relative } from "node:path";
 import type { StorageSection } from "./backup_config.ts";
+import type { TestBucket } from "./bucket.ts";
 import { type MilvusServer, startMilvus } from "./milvus.ts";
 import { DataType, until, withData } from "./milvus_data.ts";
 import { vectorOf } from "./milvus_zoo.ts";
@@ -12,8 +13,8 @@ import { shared } from "./shared_servers.ts";
 /** A database of its own: other test files put theirs on the same server. */
 export const DATABASE = "damage";
 export const COLLECTION = "rows";
-/** Six partitions, one segment each, of four log files: 24 objects. */
-export const PARTITIONS = 6;
+/** Three partitions, one segment each, of four log files: 12 objects. A server imports one segment at a time, in seconds. */
+export const PARTITIONS = 3;
 export const ROWS = 20 * PARTITIONS;
 export const OBJECTS = 4 * PARTITIONS;
 
@@ -73,9 +74,16 @@ export async function seed(server: MilvusServer): Promise<void> {
   });
 }
 
-/** Drops the database with everything in it. */
+/**
+ * Drops the database with everything in it, once the server has done with the import jobs it was given: those of a
+ * restore that was interrupted run on, into nothing, and keep later ones waiting.
+ */
 export async function unseed(server: MilvusServer): Promise<void> {
   await withData(server, DATABASE, async (data) => {
+    await until("import", async () => {
+      const { tasks } = await data.rpc.call("ListImportTasks", { limit: 1000 });
+      return (tasks as { state: string }[]).every(({ state }) => /^Import(Completed|Failed)/.test(state));
+    });
     for (const name of await data.collections()) await data.drop(name);
     await data.rpc.call("DropDatabase", { db_name: DATABASE });
   });
@@ -92,6 +100,12 @@ export async function serverState(server: MilvusServer): Promise<{ collections: 
 /** Drops what a restore made, so that the next one may take the name. */
 export async function dropCollection(server: MilvusServer, name: string): Promise<void> {
   await withData(server, DATABASE, (data) => data.drop(name));
+}
+
+/** What Milvus keeps in its bucket, without what it makes of it by itself, at any time. */
+export async function sourceObjects(bucket: TestBucket): Promise<ReadonlyMap<string, string>> {
+  const own = /^files\/(?:index_files|stats_log)\//;
+  return new Map([...(await bucket.list(`${MILVUS_ROOT}/`))].filter(([key]) => !own.test(key)));
 }
 
 /** Relative path -> size and content of every file below a folder, temporary and hidden ones too; empty when there is no folder. */
@@ -113,5 +127,3 @@ export async function localLogs(server: MilvusServer): Promise<ReadonlyMap<strin
   const found = await Promise.all(kinds.map((kind) => filesBelow(join(server.localRoot, kind))));
   return new Map(found.flatMap((files, at) => [...files].map(([key, value]) => [`${kinds[at]}/${key}`, value])));
 }
-
-export { until };

@@ -3,7 +3,7 @@
 import { AppError } from "../../src/base/errors.ts";
 import type { Namespace } from "../../src/base/types.ts";
 import type { CollectionSchema } from "../../src/meta/types.ts";
-import type { Feature } from "../../src/milvus/features.ts";
+import { type Feature, featuresOf, parseServerVersion, SCHEMA_FEATURES } from "../../src/milvus/features.ts";
 import type { ImportRequest, MilvusGateway } from "../../src/milvus/gateway.ts";
 import type { FakeCollection, FakeMilvus } from "./fake_milvus.ts";
 import { type FakeRow, readFolder, surviving } from "./fake_milvus_data.ts";
@@ -26,14 +26,17 @@ interface Job {
 }
 
 export function fakeGateway(fake: FakeMilvus): MilvusGateway {
-  const features = new Set(fake.options.features ?? [...DEFAULT_FEATURES, "flushDeletes"]);
+  const version = fake.options.version ?? "v2.6.3";
+  const features = new Set<Feature>(fake.options.features ?? [...DEFAULT_FEATURES, "flushDeletes"]);
+  const byVersion = featuresOf(parseServerVersion(version));
+  for (const feature of SCHEMA_FEATURES) if (byVersion.has(feature)) features.add(feature);
   const importVersion = fake.options.importVersion ?? "v2";
   const jobs = new Map<string, Job>();
   const requireDatabase = (name: string): void => void fake.database(name);
 
   return {
     address: "milvus.test:19530",
-    server: { version: fake.options.version ?? "v2.6.3", supports: (feature) => features.has(feature) },
+    server: { version, supports: (feature) => features.has(feature) },
     importVersion,
     maxGroupsPerJob: importVersion === "v1" ? 1 : 1024,
     async [Symbol.asyncDispose]() {},
@@ -87,6 +90,13 @@ export function fakeGateway(fake: FakeMilvus): MilvusGateway {
       await fake.enter("createDatabase", name, signal);
       if (fake.databases.has(name)) throw new AppError("ALREADY_EXISTS", `database ${name} exists`);
       fake.databases.set(name, properties);
+    },
+    async dropDatabase(name, signal) {
+      await fake.enter("dropDatabase", name, signal);
+      if (fake.collections.some(({ namespace }) => namespace.database === name)) {
+        throw new AppError("MILVUS_ERROR", `${name} not empty, must drop all collections before drop database`);
+      }
+      fake.databases.delete(name);
     },
     async createCollection(request, signal) {
       const { namespace } = request;

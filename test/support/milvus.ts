@@ -41,7 +41,7 @@ export interface MilvusServer {
   readonly logFile: string;
   readonly auth: boolean;
   readonly tls?: ClientTls;
-  /** Asks the server to end, kills it when it does not, removes a temporary data folder. May be called twice. */
+  /** Asks the server to end, kills it when it does not, or at once when its data folder is temporary and removed. May be called twice. */
   stop(): Promise<void>;
   /** A crash: ends the server at once, its data stays until stop(). */
   kill9(): Promise<void>;
@@ -112,7 +112,8 @@ export async function startMilvus(options: StartMilvusOptions): Promise<MilvusSe
   };
   const stop = async () => {
     if (ended === undefined) {
-      child.kill("SIGTERM");
+      // Data that is thrown away need not be put in order first.
+      child.kill(temporary ? "SIGKILL" : "SIGTERM");
       const timer = setTimeout(() => child.kill("SIGKILL"), STOP_MS);
       await exit;
       clearTimeout(timer);

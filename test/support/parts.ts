@@ -31,6 +31,12 @@ const LOCATIONS = {
   pymilvus: { path: join(PARTS, "python/bin/python"), override: "MILVUS_BACKUP_TEST_PYTHON", part: "pymilvus" },
   /** The MinIO executable. */
   minio: { path: join(PARTS, "bin/minio"), override: "MILVUS_BACKUP_TEST_MINIO", part: "minio" },
+  /** Azurite's blob server, a program for Node. */
+  azurite: {
+    path: join(PARTS, "azurite/node_modules/azurite/dist/src/blob/main.js"),
+    override: "MILVUS_BACKUP_TEST_AZURITE",
+    part: "azurite",
+  },
   /** A Python interpreter that can import gcp_storage_emulator. */
   "gcs-emulator": {
     path: join(PARTS, "gcs-emulator/bin/python"),

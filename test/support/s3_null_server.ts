@@ -12,7 +12,8 @@ const ZEROS = Buffer.alloc(1024 * 1024);
 const ANSWERS = {
   put: answer("", [`ETag: "${ETAG}"`]),
   get: answer(Buffer.alloc(OBJECT_BYTES), [`ETag: "${ETAG}"`, `Last-Modified: ${DATE}`]),
-  head: answer("", [`ETag: "${ETAG}"`, `Last-Modified: ${DATE}`], OBJECT_BYTES),
+  // With a checksum, as MinIO has of a copy that was asked for one.
+  head: answer("", [`ETag: "${ETAG}"`, `Last-Modified: ${DATE}`, "x-amz-checksum-crc32: AAAAAA=="], OBJECT_BYTES),
   copy: answer(
     `<?xml version="1.0" encoding="UTF-8"?>\n<CopyObjectResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><LastModified>2026-01-01T00:00:00.000Z</LastModified><ETag>&#34;${ETAG}&#34;</ETag></CopyObjectResult>`,
     ["Content-Type: application/xml"],

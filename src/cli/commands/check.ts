@@ -2,7 +2,7 @@ import { Command } from "clipanion";
 import { toAppError } from "../../base/errors.ts";
 import { configTable } from "../../config/show.ts";
 import { type CheckReport, runCheck } from "../../operations/check.ts";
-import { BaseCommand, EXIT_STATUS_HELP, FailureWithData } from "../base_command.ts";
+import { BaseCommand, EXIT_STATUS_HELP } from "../base_command.ts";
 import { formatTable, parametersJson } from "../format.ts";
 import type { View } from "../view.ts";
 
@@ -42,12 +42,8 @@ export class CheckCommand extends BaseCommand {
         parameters: parametersJson(session.loaded.entries),
       };
       const text = (): string => toText(configTable(session.loaded.entries), report);
-      if (report.failure === undefined) {
-        view.result(data, text);
-        return;
-      }
-      if (!view.json) view.result(data, text);
-      throw new FailureWithData(toAppError(report.failure), data);
+      view.result(data, text);
+      if (report.failure !== undefined) throw toAppError(report.failure);
     });
   }
 }

@@ -86,6 +86,9 @@ export class CreateCommand extends BaseCommand {
     const [wanted = "serial_flush"] = given;
     const known = STRATEGIES.find((strategy) => strategy === wanted);
     if (known !== undefined) return known;
+    if (wanted === "bulk_flush") {
+      throw new AppError("UNSUPPORTED", "--strategy bulk_flush is not available in this version; use serial_flush");
+    }
     if (wanted === "snapshot") throw new AppError("USAGE", "--strategy snapshot: snapshot is a format, not a strategy");
     throw new AppError(
       "USAGE",

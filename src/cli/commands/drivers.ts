@@ -1,7 +1,7 @@
 import { Command } from "clipanion";
 import { AppError } from "../../base/errors.ts";
 import type { DriverDefinition } from "../../storage/driver.ts";
-import { BaseCommand, EXIT_STATUS_HELP, FailureWithData } from "../base_command.ts";
+import { BaseCommand, EXIT_STATUS_HELP } from "../base_command.ts";
 import { formatTable } from "../format.ts";
 import type { View } from "../view.ts";
 
@@ -70,12 +70,8 @@ export class DriversTestCommand extends BaseCommand {
       const failed = cases.filter((result) => result.outcome === "failed").length;
       const data = { passed: cases.filter((result) => result.outcome === "passed").length, failed, cases };
       const text = (): string => `${data.passed} passed, ${data.failed} failed`;
-      if (failed === 0) {
-        view.result(data, text);
-        return;
-      }
-      if (!view.json) view.result(data, text);
-      throw new FailureWithData(new AppError("PLUGIN_INVALID", `${failed} conformance cases failed`), data);
+      view.result(data, text);
+      if (failed > 0) throw new AppError("PLUGIN_INVALID", `${failed} conformance cases failed`);
     });
   }
 }

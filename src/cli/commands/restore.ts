@@ -12,7 +12,7 @@ import {
   type RestoreVerify,
 } from "../../operations/restore/request.ts";
 import { restoreBackup } from "../../operations/restore/restore.ts";
-import { BaseCommand, EXIT_STATUS_HELP, FailureWithData, requireName } from "../base_command.ts";
+import { BaseCommand, EXIT_STATUS_HELP, requireName } from "../base_command.ts";
 import { formatTable } from "../format.ts";
 import { milvusContext } from "../milvus_context.ts";
 import type { View } from "../view.ts";
@@ -70,7 +70,7 @@ export class RestoreCommand extends BaseCommand {
     description: "Add the rows to an existing collection.",
   });
   verify = Option.String("--verify", "auto", {
-    description: `How stored objects are checked first: ${VERIFY_LEVELS.join(", ")}.`,
+    description: `How stored objects are checked first: ${VERIFY_LEVELS.join(", ")}. With none, Milvus is given unchecked files: a damaged one can crash it.`,
   });
   stallMinutes = Option.String("--stall-minutes", {
     description: `Fail when an import job makes no progress for so long (default ${DEFAULT_STALL_MINUTES}).`,
@@ -170,7 +170,8 @@ async function restoreTelling(
       const count = rows === undefined ? "" : ` (${rows.restored} rows)`;
       view.note(`restored before the failure, and stays: ${formatNamespace(target)}${count}`);
     }
-    throw new FailureWithData(error, toJson(error.finished));
+    view.result(toJson(error.finished), () => "");
+    throw error;
   }
 }
 

@@ -60,7 +60,7 @@ async function backup(context: MilvusContext, job: CollectionJob, name: string):
   const indexes = await milvus.listIndexes(namespace, signal);
   const loadState = await milvus.loadState(namespace, signal);
   progress.report({ type: "phase", phase: "plan", scope: name });
-  const copyJob = { namespace, description, directory, slots, onPlanned, targets };
+  const copyJob = { namespace, description, directory, slots, onPlanned, targets, flushed: flushed !== undefined };
   const content =
     job.strategy === "meta_only"
       ? await withoutData(context, job, description.id)

@@ -15,6 +15,7 @@ import { runCopyPlan } from "../../transfer/pipeline.ts";
 import type { CopyTask, CopyVia, Evidence } from "../../transfer/plan.ts";
 import type { MilvusContext } from "../context.ts";
 import { findSegmentObjects, type SegmentObjects } from "./segments.ts";
+import { listSettledSegments } from "./settled_segments.ts";
 
 const REMOVALS = 16;
 
@@ -30,6 +31,8 @@ export interface CopyJob {
   /** "<name>/", below the backup root. */
   readonly directory: string;
   readonly slots: Semaphore;
+  /** The collection was flushed before. */
+  readonly flushed: boolean;
   /** Called when the collection's objects are known, before the first is copied; the last call counts. */
   readonly onPlanned: (objects: number, bytes: number) => void;
   /** Filled with every key below the backup root that something is copied to, so that it can be taken back. */
@@ -50,14 +53,14 @@ export interface CopiedCollection {
  * @throws DATA_MISSING for an object that is declared and not there, and whatever a copy throws
  */
 export async function copyCollection(context: MilvusContext, job: CopyJob): Promise<CopiedCollection> {
-  const { milvus, signal } = context;
+  const { signal } = context;
   const name = formatNamespace(job.namespace);
-  const first = new Attempt(context, job, await milvus.listSegments(job.namespace, signal));
+  const first = new Attempt(context, job, await listSettledSegments(context, job.namespace, job));
   try {
     return await first.run();
   } catch (error) {
     if (signal.aborted || !hasCode(error, "NOT_FOUND", "DATA_MISSING")) throw error;
-    const declared = await milvus.listSegments(job.namespace, signal);
+    const declared = await listSettledSegments(context, job.namespace, job);
     if (!first.differsFrom(declared)) throw asMissing(error);
     context.progress.report({
       type: "warning",
@@ -107,7 +110,7 @@ class Attempt {
     const partitions = await this.#context.milvus.listPartitions(namespace, this.#context.signal);
     requirePartitions(this.#declared, partitions);
     const found = await findSegmentObjects(this.#context, namespace, { description, segments: this.#declared });
-    const tasks = copyTasks(directory, name, found);
+    const tasks = copyTasks(directory, found);
     for (const { targetKey } of tasks) {
       this.targets.add(targetKey);
       this.#job.targets.add(targetKey);
@@ -144,9 +147,9 @@ function requirePartitions(segments: readonly SegmentDescription[], partitions: 
 }
 
 /** Source object -> its key in the backup. */
-function copyTasks(directory: string, name: string, found: readonly SegmentObjects[]): readonly CopyTask[] {
+function copyTasks(directory: string, found: readonly SegmentObjects[]): readonly CopyTask[] {
   return found.flatMap(({ meta, objects }) => {
-    const label = `${name} segment ${meta.segmentId}`;
+    const label = `segment ${meta.segmentId}`;
     return objects.map((source) => ({ source, targetKey: joinKey(directory, targetKey(meta, source.key)), label }));
   });
 }

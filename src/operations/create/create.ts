@@ -10,6 +10,7 @@ import type { ObjectKey } from "../../storage/driver.ts";
 import { MANIFEST_FORMAT_VERSION, type Manifest } from "../../transfer/manifest.ts";
 import type { CopyTotals } from "../../transfer/plan.ts";
 import type { MilvusContext } from "../context.ts";
+import { requireDirectIfAsked } from "../direct_mode.ts";
 import { warnOfSizeEvidence, withoutSizeWarnings } from "../size_evidence.ts";
 import { backupCollection, type CollectionBackup, type CollectionJob, type FlushStrategy } from "./collection.ts";
 import { type CopyCounts, removeObjects } from "./copy.ts";
@@ -42,12 +43,13 @@ export interface CreateBackupReport {
 }
 
 /**
- * @throws ALREADY_EXISTS, NOT_FOUND (a named collection is not there), DATA_MISSING, and whatever a step throws. After a
+ * @throws CONFIG_INVALID (before anything is begun), ALREADY_EXISTS, NOT_FOUND (a named collection is not there), DATA_MISSING, and whatever a step throws. After a
  *   failure the backup is incomplete: `list` says so, `delete` removes it.
  */
 export async function createBackup(context: MilvusContext, request: CreateBackupRequest): Promise<CreateBackupReport> {
   const started = context.now();
   const { milvus, signal, progress } = context;
+  requireDirectIfAsked({ from: context.sourceRoot, to: context.backupRoot, mode: context.transfer.mode });
   progress.report({ type: "phase", phase: "connect" });
   const selected = await selectNamespaces(context, request.filter);
   await using draft = await context.backups.begin(request.name, { signal });

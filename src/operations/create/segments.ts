@@ -105,7 +105,7 @@ function pickDeclared(
 function missingLog(name: string, segment: SegmentDescription, what: string, logId: Int64): never {
   throw new AppError(
     "DATA_MISSING",
-    `collection ${name}: segment ${segment.id}, ${what}: log file ${logId} is declared by Milvus and absent from the storage`,
+    `segment ${segment.id}, ${what}: log file ${logId} is declared by Milvus and absent from the storage`,
     { details: { collection: name, segment: segment.id.toString(), log: logId.toString() } },
   );
 }
@@ -117,7 +117,7 @@ function countLogs(files: ListedSegment): number {
 function unnamedFiles(name: string, segment: SegmentDescription): AppError {
   return new AppError(
     "DATA_MISSING",
-    `collection ${name}: segment ${segment.id} has ${segment.rows} rows, but the server names no files of it; try again`,
+    `segment ${segment.id} has ${segment.rows} rows, but the server names no files of it; try again`,
     { details: { collection: name, segment: segment.id.toString() } },
   );
 }
@@ -126,7 +126,7 @@ function unnamedFiles(name: string, segment: SegmentDescription): AppError {
 function missingDeletes(name: string, segment: SegmentDescription): AppError {
   return new AppError(
     "DATA_MISSING",
-    `collection ${name}: L0 segment ${segment.id} is declared by Milvus, and no delta log of it is named or in the storage`,
+    `L0 segment ${segment.id} is declared by Milvus, and no delta log of it is named or in the storage`,
     { details: { collection: name, segment: segment.id.toString() } },
   );
 }
@@ -142,7 +142,7 @@ function requireWholeFields(
   const fail = (fieldId: Int64, count: number): never => {
     throw new AppError(
       "DATA_MISSING",
-      `collection ${name}: segment ${segment.id}, field ${fieldId} has ${count} log files where other fields have ${expected}; ` +
+      `segment ${segment.id}, field ${fieldId} has ${count} log files where other fields have ${expected}; ` +
         "files are missing, or left over from upload retries: wait for compaction and garbage collection and try again",
       { details: { collection: name, segment: segment.id.toString(), field: fieldId.toString() } },
     );

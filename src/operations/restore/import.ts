@@ -12,6 +12,7 @@ import { formatNamespace } from "../../meta/namespace.ts";
 import type { CollectionMeta, SegmentMeta } from "../../meta/types.ts";
 import type { ImportProgress } from "../../milvus/gateway.ts";
 import type { MilvusContext } from "../context.ts";
+import { importSettler, jobsAtOnce } from "./settle_import.ts";
 import type { ReadableObjects } from "./stage.ts";
 import type { StoredObjects } from "./stored_objects.ts";
 
@@ -127,7 +128,7 @@ function chunk<T>(items: readonly T[], size: number): readonly (readonly T[])[] 
 }
 
 export interface RunImportsOptions {
-  /** Jobs under way at once. */
+  /** Jobs under way at once, at most. */
   readonly jobs: number;
   readonly stallSeconds: number;
   readonly clock: StallClock;
@@ -153,12 +154,17 @@ export async function runImports(
   options: RunImportsOptions,
 ): Promise<bigint | undefined> {
   let imported: bigint | undefined = 0n;
+  const concurrency = jobsAtOnce(context, options.jobs);
+  const settle = importSettler(context);
   for (const stage of work.stages) {
-    await forEachConcurrent(stage, { concurrency: options.jobs, signal: context.signal }, async (job, signal) => {
+    await forEachConcurrent(stage, { concurrency, signal: context.signal }, async (job, signal) => {
       const groups = job.groups.map((group) => group.map((prefix) => work.readable.importPath(prefix)));
       const id = await context.milvus.startImport({ namespace: work.namespace, ...job, groups }, signal);
       const done = { namespace: work.namespace, id, folders: job.groups };
-      const { rows } = await waitForJob({ ...context, signal }, done, options);
+      const { rows } = await waitForJob({ ...context, signal }, done, options).catch(async (error: unknown) => {
+        if (signal.aborted) await settle(done);
+        throw error;
+      });
       // A job of deletes alone brings none, whatever it counts.
       if (!job.l0) imported = imported === undefined || rows === undefined ? undefined : imported + rows;
     });

@@ -56,7 +56,7 @@ export async function prepareObjects(
   const folder = `restore-temp-${request.id}-${target.database}-${target.collection}`;
   const staged = await stageObjects(
     context,
-    { backupName, objects, folder, label: scope },
+    { backupName, objects, folder },
     { slots: job.slots, keep: request.keepTempFiles },
   );
   return { ...staged, objects, expected };

@@ -5,8 +5,12 @@ import { forEachConcurrent, Semaphore } from "../../base/pool.ts";
 import type { BackupMeta } from "../../meta/types.ts";
 import type { CopyTotals } from "../../transfer/plan.ts";
 import type { MilvusContext } from "../context.ts";
+import { requireDirectIfAsked } from "../direct_mode.ts";
 import { warnOfSizeEvidence } from "../size_evidence.ts";
 import { restoreCollection } from "./collection.ts";
+import { createDatabases, dropEmptyDatabases } from "./databases.ts";
+import { warnOfLeftovers } from "./leftovers.ts";
+import { restoringName } from "./place.ts";
 import { RestoreProgress } from "./progress.ts";
 import {
   type CollectionRestoreReport,
@@ -14,16 +18,20 @@ import {
   type RestoreBackupRequest,
   type RestoreReport,
 } from "./request.ts";
+import { requireRestorable } from "./schema_checks.ts";
+import { readsInPlace } from "./stage.ts";
 import { checkTargets, planTargets } from "./targets.ts";
 
 /**
- * @throws NOT_FOUND, BACKUP_INCOMPLETE, ALREADY_EXISTS, CHECKSUM_MISMATCH, DATA_MISSING, ROWS_MISMATCH, MILVUS_ERROR;
- *   collections that were finished before the failure stay (PartialRestoreError names them), the failing one and its
- *   temporary things are removed
+ * @throws CONFIG_INVALID, NOT_FOUND, BACKUP_INCOMPLETE, ALREADY_EXISTS and UNSUPPORTED before anything is made;
+ *   CHECKSUM_MISMATCH, DATA_MISSING, ROWS_MISMATCH, MILVUS_ERROR: collections that were finished before the failure stay
+ *   (PartialRestoreError names them), the failing one and its temporary things are removed, and databases that this
+ *   restore made and that are empty
  */
 export async function restoreBackup(context: MilvusContext, request: RestoreBackupRequest): Promise<RestoreReport> {
   const started = context.now();
   const { signal, progress, milvus } = context;
+  requireTransferMode(context, request);
   progress.report({ type: "phase", phase: "connect" });
   const meta = await context.backups.read(request.name, { signal });
   requireBinlogFormat(meta);
@@ -37,13 +45,17 @@ export async function restoreBackup(context: MilvusContext, request: RestoreBack
   }
   const targets = planTargets(meta, request);
   const existing = await checkTargets(milvus, targets.collections, request, signal);
-  await warnOfLeftovers(context, targets.databases);
-  const databasesCreated = await createDatabases(context, meta, targets.databases);
+  await requireRestorable(milvus, targets.collections, request, signal);
+  const temporary = request.intoExisting
+    ? []
+    : targets.collections.map(({ target }) => restoringName(target, request.id));
+  await warnOfLeftovers(context, targets.databases, temporary);
+  const created = new Set<string>();
   const finished: CollectionRestoreReport[] = [];
   const report = (): RestoreReport => ({
     backup: request.name,
     collections: finished.toSorted(byTarget),
-    databasesCreated,
+    databasesCreated: [...created],
     seconds: (context.now().getTime() - started.getTime()) / 1000,
   });
   const shared = {
@@ -53,12 +65,14 @@ export async function restoreBackup(context: MilvusContext, request: RestoreBack
     clock: { movedAt: started.getTime() },
   };
   try {
+    await createDatabases(context, meta, { needed: targets.databases, created });
     const pool = { concurrency: request.collections, signal };
     await forEachConcurrent(targets.collections, pool, async (target, inner) => {
       const work = { ...shared, target, exists: existing.has(target) };
       finished.push(await restoreCollection({ ...context, signal: inner }, request, work));
     });
   } catch (error) {
+    await dropEmptyDatabases(context, created);
     if (finished.length === 0) throw error;
     throw new PartialRestoreError(toAppError(error), report());
   }
@@ -87,6 +101,12 @@ function byTarget(a: CollectionRestoreReport, b: CollectionRestoreReport): numbe
   return left < right ? -1 : 1;
 }
 
+/** Where Milvus reads the backup in place nothing is copied, and any mode will do. */
+function requireTransferMode(context: MilvusContext, request: RestoreBackupRequest): void {
+  if (request.metaOnly || readsInPlace(context)) return;
+  requireDirectIfAsked({ from: context.backupRoot, to: context.sourceRoot, mode: context.transfer.mode });
+}
+
 function requireBinlogFormat(meta: BackupMeta): void {
   if (meta.format === "") return;
   throw new AppError(
@@ -94,46 +114,4 @@ function requireBinlogFormat(meta: BackupMeta): void {
     `backup ${meta.name} has the format ${JSON.stringify(meta.format)}; this version restores the binlog format only`,
     { details: { format: meta.format } },
   );
-}
-
-async function createDatabases(
-  context: MilvusContext,
-  meta: BackupMeta,
-  needed: readonly string[],
-): Promise<readonly string[]> {
-  const existing = new Set(await context.milvus.listDatabases(context.signal));
-  const created = needed.filter((name) => !existing.has(name));
-  for (const name of created) {
-    // Properties belong to the database of the same name; one that is renamed on the way starts without them.
-    const properties = meta.databases.find((database) => database.name === name)?.properties ?? [];
-    await context.milvus.createDatabase(name, properties, context.signal);
-  }
-  return created;
-}
-
-/** A restore that was killed leaves its temporary collections behind; nobody else will name them. */
-async function warnOfLeftovers(context: MilvusContext, databases: readonly string[]): Promise<void> {
-  const existing = new Set(await context.milvus.listDatabases(context.signal));
-  for (const database of databases.filter((name) => existing.has(name))) {
-    for (const name of await context.milvus.listCollections(database, context.signal)) {
-      const advice = leftoverAdvice(name);
-      if (advice === undefined) continue;
-      context.progress.report({
-        type: "warning",
-        code: "LEFTOVER_COLLECTION",
-        message: `${database}.${name} ${advice}`,
-      });
-    }
-  }
-}
-
-function leftoverAdvice(name: string): string | undefined {
-  switch (/_(restoring|replaced)_[0-9a-f]{12}$/.exec(name)?.[1]) {
-    case "restoring":
-      return "was left by a restore that was interrupted, or belongs to one that still runs; drop it when none runs";
-    case "replaced":
-      return "is what an interrupted restore was about to replace; rename it back, or drop it when its successor is there";
-    default:
-      return undefined;
-  }
 }

@@ -8,10 +8,13 @@ import { isVectorType } from "../../milvus/data_types.ts";
 import type { MilvusGateway } from "../../milvus/gateway.ts";
 
 /** Milvus numbers the fields of a new collection from here, in list order. */
-const FIRST_FIELD_ID = 100n;
+export const FIRST_FIELD_ID = 100n;
 const DEFAULT_PARTITION = "_default";
 
-/** Creates the collection and its partitions. @throws UNSUPPORTED when the target cannot give the fields the same ids */
+/**
+ * Creates the collection and its partitions; requireRestorable has found that the server can.
+ * @throws UNSUPPORTED when it gives the fields other ids all the same
+ */
 export async function createTargetCollection(
   milvus: MilvusGateway,
   meta: CollectionMeta,
@@ -20,14 +23,6 @@ export async function createTargetCollection(
 ): Promise<void> {
   const schema = fullSchema(milvus, meta);
   const { together, later } = splitAddedFields(schema);
-  if (later.length > 0 && !milvus.server.supports("addField")) {
-    throw new AppError(
-      "UNSUPPORTED",
-      `fields ${later.map((field) => field.name).join(", ")} were added to the collection after it was made; ` +
-        `Milvus ${milvus.server.version} cannot add fields, so their data would land in other columns`,
-      { details: { fields: later.map((field) => field.name).join(",") } },
-    );
-  }
   const hasPartitionKey = schema.fields.some((field) => field.isPartitionKey);
   await milvus.createCollection(
     {
@@ -69,7 +64,7 @@ export async function prepareExistingCollection(
 }
 
 /** The schema of the raw answer where the backup has it (it knows more than milvus-backup's format), else the format's. */
-function fullSchema(milvus: MilvusGateway, meta: CollectionMeta): CollectionSchema {
+export function fullSchema(milvus: MilvusGateway, meta: CollectionMeta): CollectionSchema {
   return meta.describeResponse === undefined ? meta.schema : milvus.decodeDescription(meta.describeResponse).schema;
 }
 
@@ -94,16 +89,21 @@ async function requireSameFieldIds(
   namespace: Namespace,
   signal: AbortSignal,
 ): Promise<void> {
-  const made = fieldIds((await milvus.describeCollection(namespace, signal)).schema);
-  for (const [name, id] of fieldIds(schema)) {
-    if (made.get(name) === id) continue;
-    throw new AppError(
-      "UNSUPPORTED",
-      `${formatNamespace(namespace)}: field ${name} has id ${id} in the backup and ` +
-        `${made.get(name) ?? "none"} in the target; its data would land in another column`,
-      { details: { field: name, expected: id.toString() } },
+  const differing = differingFieldIds(schema, (await milvus.describeCollection(namespace, signal)).schema);
+  if (differing.length === 0) return;
+  throw new AppError("UNSUPPORTED", `${formatNamespace(namespace)}: ${differing.join(", ")}`);
+}
+
+/** A sentence for each field that has another id in the target, so that its data would land in another column. */
+export function differingFieldIds(schema: CollectionSchema, target: CollectionSchema): string[] {
+  const made = fieldIds(target);
+  return [...fieldIds(schema)]
+    .filter(([name, id]) => made.get(name) !== id)
+    .map(
+      ([name, id]) =>
+        `field ${name} has id ${id} in the backup and ${made.get(name) ?? "none"} in the target, ` +
+        "its data would land in another column",
     );
-  }
 }
 
 /** Name -> id of every field that has data of its own; those inside a struct by "<struct>.<field>", where an id is recorded. */

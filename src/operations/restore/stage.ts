@@ -48,7 +48,6 @@ export async function stageObjects(
     readonly backupName: string;
     readonly objects: StoredObjects;
     readonly folder: string;
-    readonly label: string;
   },
   options: { readonly slots: Semaphore; readonly keep: boolean },
 ): Promise<ReadableObjects> {
@@ -94,7 +93,6 @@ function* stageTasks(
     readonly backupName: string;
     readonly objects: StoredObjects;
     readonly folder: string;
-    readonly label: string;
   },
 ): Generator<CopyTask> {
   for (const entry of work.objects.values()) {
@@ -102,7 +100,7 @@ function* stageTasks(
     yield {
       source: sourceOf(work.backupName, entry),
       targetKey: joinKey(work.folder, entry.key),
-      label: `${work.label}: staging to ${context.sourceRoot.location}`,
+      label: `staging to ${context.sourceRoot.location}`,
       ...(expected === undefined ? {} : { expected }),
     };
   }
@@ -113,18 +111,19 @@ function sourceOf(backupName: string, entry: ManifestEntry): ObjectInfo {
 }
 
 /** Fires a while after `signal`: cleaning up takes the time it takes, and after an interruption a bounded one. */
-function graceAfter(signal: AbortSignal): AbortSignal {
-  if (signal.aborted) return AbortSignal.timeout(CLEANUP_MS);
+function graceAfter(signal: AbortSignal): { readonly signal: AbortSignal } & Disposable {
+  if (signal.aborted) return { signal: AbortSignal.timeout(CLEANUP_MS), [Symbol.dispose]: () => {} };
   const grace = new AbortController();
   const start = (): void => void setTimeout(() => grace.abort(), CLEANUP_MS).unref();
   signal.addEventListener("abort", start, { once: true });
-  return grace.signal;
+  return { signal: grace.signal, [Symbol.dispose]: () => signal.removeEventListener("abort", start) };
 }
 
 /** Copies that stay are a nuisance, no failure: what was restored has been checked, and what failed has its own error. */
 async function removeStaged(context: MilvusContext, prefix: string): Promise<void> {
   const { sourceRoot: root, progress } = context;
-  const signal = graceAfter(context.signal);
+  using grace = graceAfter(context.signal);
+  const { signal } = grace;
   try {
     await forEachConcurrent(root.list(prefix, { signal }), { concurrency: REMOVALS, signal }, ({ key }, stop) =>
       root.delete(key, { signal: stop }),

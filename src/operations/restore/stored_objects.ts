@@ -32,6 +32,7 @@ export async function declaredObjects(
   collection: CollectionMeta,
   signal: AbortSignal,
 ): Promise<StoredObjects> {
+  requireLogs(collection);
   const declared = declaredByMeta(collection);
   if (backup.manifest === undefined) return declared;
   const ref = backup.manifest.collections.find((entry) => entry.collectionId === collection.collectionId.toString());
@@ -53,19 +54,13 @@ function disagreement(backup: string, key: string): AppError {
   });
 }
 
-function declaredByMeta(collection: CollectionMeta): StoredObjects {
+/** The log files that the meta lists, each known by its size alone. */
+export function declaredByMeta(collection: CollectionMeta): StoredObjects {
   const entries = new Map<string, ManifestEntry>();
   const add = (key: string, size: bigint): void => {
     entries.set(key, { key: objectKey(key), size: Number(size), evidence: { kind: "size" } });
   };
   for (const segment of allSegments(collection)) {
-    if (!segment.isL0 && segment.rows > 0n && countLogs(segment.insertLogs) === 0) {
-      throw new AppError(
-        "DATA_MISSING",
-        `segment ${segment.segmentId} has ${segment.rows} rows and no log files in the backup's meta`,
-        { details: { segment: segment.segmentId.toString() } },
-      );
-    }
     for (const field of segment.insertLogs) {
       for (const log of field.binlogs) add(insertLogKey(segment, field.fieldId, log.logId), log.logSize);
     }
@@ -74,6 +69,18 @@ function declaredByMeta(collection: CollectionMeta): StoredObjects {
     }
   }
   return entries;
+}
+
+/** @throws DATA_MISSING for a segment that has rows and no files */
+function requireLogs(collection: CollectionMeta): void {
+  for (const segment of allSegments(collection)) {
+    if (segment.isL0 || segment.rows === 0n || countLogs(segment.insertLogs) > 0) continue;
+    throw new AppError(
+      "DATA_MISSING",
+      `segment ${segment.segmentId} has ${segment.rows} rows and no log files in the backup's meta`,
+      { details: { segment: segment.segmentId.toString() } },
+    );
+  }
 }
 
 function countLogs(fields: readonly FieldBinlog[]): number {

@@ -9,7 +9,7 @@ import { COMMANDS, pathOf } from "../../../src/cli/command_list.ts";
 import { declaredFlags } from "../../../src/cli/declared_flags.ts";
 import { type CliOptions, type CliRun, cli, configFor } from "../../support/in_process_cli.ts";
 import { books, create, openWorld, type World } from "../operations/world.ts";
-import { store } from "../transfer/roots.ts";
+import { contentOf, flipped, keysOf, store } from "../transfer/roots.ts";
 
 const DOCS = join(import.meta.dir, "../../../docs");
 const read = (name: string): string => readFileSync(join(DOCS, name), "utf8");
@@ -126,6 +126,12 @@ const RUNS: Readonly<Record<string, () => Promise<CliRun>>> = {
   "config migrate": async () =>
     await cli(["config", "migrate", "--json"], { config: "milvus: { address: milvus.example }\n" }),
   "config show": async () => await (await prepared()).run("config show"),
+  copy: async () => {
+    const { world, run } = await prepared();
+    await create(world);
+    const set = ["storages.far.provider=memory", `storages.far.store=${crypto.randomUUID()}`];
+    return await run(`copy -n nightly --to far ${set.map((it) => `--set ${it}`).join(" ")}`);
+  },
   create: async () => {
     const { world, run } = await prepared();
     world.fake.gc.refusal = "http://localhost:9091 refuses connections";
@@ -165,6 +171,13 @@ const RUNS: Readonly<Record<string, () => Promise<CliRun>>> = {
     const { world, run } = await prepared();
     await create(world);
     return await run("restore -n nightly --rename default.*:shop.*");
+  },
+  verify: async () => {
+    const { world, run } = await prepared();
+    await create(world);
+    const [key = ""] = (await keysOf(world.backupRoot)).filter((it) => it.includes("/binlogs/"));
+    await store(world.backupRoot, key, flipped(await contentOf(world.backupRoot, key)));
+    return await run("verify -n nightly --subset 1/1");
   },
 };
 

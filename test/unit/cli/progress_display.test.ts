@@ -173,3 +173,30 @@ describe("progressLine", () => {
     );
   });
 });
+
+describe("while nothing is reported", () => {
+  test("a line every half minute says so where there is no terminal, and none after the end", () => {
+    const shown = display({ terminal: false });
+    shown.display.report({ type: "phase", phase: "import", scope: "default.books" });
+    for (let second = 0; second < 65; second += 1) {
+      shown.advance(1000);
+      shown.display.tick();
+    }
+    shown.display.finish();
+    shown.advance(60_000);
+    shown.display.tick();
+    expect(shown.writes).toEqual([
+      "import default.books\n",
+      "import default.books, unchanged for 30 s\n",
+      "import default.books, unchanged for 1 min 0 s\n",
+    ]);
+  });
+
+  test("a terminal's line is drawn again", () => {
+    const shown = display({ terminal: true });
+    shown.display.report({ type: "phase", phase: "import" });
+    shown.advance(1000);
+    shown.display.tick();
+    expect(frames(shown.writes).at(-1)).toBe("import");
+  });
+});

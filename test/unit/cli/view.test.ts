@@ -37,13 +37,27 @@ describe("a result", () => {
   test("is text on standard output, with one line end", () => {
     const shown = view();
     shown.view.result({ a: 1 }, () => "text");
+    expect(shown.out()).toBe("");
+    shown.view.finish();
     expect([shown.out(), shown.err()]).toEqual(["text\n", ""]);
+  });
+
+  test("is shown to people when closing fails after it, and goes into the one envelope of the failure", () => {
+    const text = view();
+    text.view.result({ a: 1 }, () => "text");
+    text.view.failure(new AppError("UNAVAILABLE", "gone"));
+    expect([text.out(), text.err()]).toEqual(["text\n", "error: gone (UNAVAILABLE)\n"]);
+    const json = view({ json: true });
+    json.view.result({ a: 1 }, () => "text");
+    json.view.failure(new AppError("UNAVAILABLE", "gone"));
+    expect(JSON.parse(json.out())).toMatchObject({ ok: false, data: { a: 1 }, error: { code: "UNAVAILABLE" } });
   });
 
   test("is one line of JSON with --json, 64-bit numbers as strings", () => {
     const shown = view({ json: true });
     shown.view.warn("CONFIG", "old key");
     shown.view.result({ id: 2n ** 60n }, () => "text");
+    shown.view.finish();
     expect(shown.out()).toBe(
       '{"command":"list","ok":true,"data":{"id":"1152921504606846976"},"warnings":[{"code":"CONFIG","message":"old key"}]}\n',
     );
@@ -53,12 +67,14 @@ describe("a result", () => {
   test("an empty one prints nothing", () => {
     const shown = view();
     shown.view.result({}, () => "");
+    shown.view.finish();
     expect(shown.out()).toBe("");
   });
 
   test("shows terminal codes, and does not send them", () => {
     const shown = view();
     shown.view.result({}, () => "a\u001b[2Jb\u009b1m\r\n\tc\u007f");
+    shown.view.finish();
     expect(shown.out()).toBe("a\\u001b[2Jb\\u009b1m\\u000d\n\tc\\u007f\n");
   });
 });
@@ -77,16 +93,16 @@ describe("a failure", () => {
     expect(shown.err().split("\n")[0]).toBe(`error: what, where, what next (${code})`);
   });
 
+  test("of a configuration has its problems on lines of their own", () => {
+    const shown = view();
+    shown.view.failure(new AppError("CONFIG_INVALID", 'configuration: 2 problems\n  a: wrong\n  b: "x\ny"'));
+    expect(shown.err()).toBe('error: configuration: 2 problems\n  a: wrong\n  b: "x\\ny" (CONFIG_INVALID)\n');
+  });
+
   test("without --json leaves standard output empty", () => {
     const shown = view();
     shown.view.failure(new AppError("NOT_FOUND", "no"));
     expect(shown.out()).toBe("");
-  });
-
-  test("carries what was found before it", () => {
-    const shown = view({ json: true });
-    shown.view.failure(new AppError("MILVUS_ERROR", "no"), { collections: ["a"] });
-    expect(JSON.parse(shown.out()).data).toEqual({ collections: ["a"] });
   });
 
   test.each([
@@ -128,6 +144,7 @@ describe("progress on a terminal", () => {
         "\r\u001b[K2026-01-01T00:00:00.000Z WARN a log line\n\r\u001b[Kcopy a.b",
     );
     shown.view.result({}, () => "done");
+    shown.view.finish();
     expect(shown.err()).toEndWith("copy a.b\r\u001b[K");
     expect(shown.view.warnings).toEqual([{ code: "X", message: "mind this" }]);
   });

@@ -42,6 +42,9 @@ describe("the document", () => {
     ],
     ["IAM", "minio: { storageType: aws, useIAM: true, iamEndpoint: http://e, backupRootPath: b }"],
     ["azure", "minio: { storageType: azure, accessKeyID: a, secretAccessKey: k, backupRootPath: b }"],
+    ["azure elsewhere", "minio: { storageType: azure, address: a.b, port: 1, accessKeyID: a, secretAccessKey: k }"],
+    ["gcpnative", "minio: { storageType: gcpnative, gcpCredentialJSON: /k.json, backupRootPath: b }"],
+    ["gcpnative beside MinIO", "minio: { address: h, backupStorageType: gcpnative, backupGcpCredentialJSON: /k.json }"],
     ["local", "minio: { storageType: local, rootPath: /d, backupRootPath: /b }"],
     ["two services", "minio: { backupStorageType: aws, backupAddress: h, backupUseSSL: true, crossStorage: true }"],
     [
@@ -87,7 +90,7 @@ describe("the report", () => {
     ["minio.backupAddress: other", "but the two storages are different services"],
     ["minio: { storageType: gcpnative, gcpCredentialJSON: /k }", "must be the path of the service account file"],
     ["{}", "are the same folder"],
-    ["milvus.authorizationEnabled: true", '"milvus.authorizationEnabled" (backup.yaml:1:30) is not read'],
+    ["milvus.tlsCertPath: /pem", '"milvus.tlsCertPath" (backup.yaml:1:21) is not read'],
   ])("%s", async (yaml, what) => {
     const { report } = await migrate(yaml);
     expect(report[0]).toBe("# migration report for backup.yaml");

@@ -238,8 +238,28 @@ describe("validation", () => {
     ["backup.storage.milvusAddress: http://x", 'must not contain "://"'],
     ["backup.storage: { provider: local, milvusAddress: x }", 'does not apply to provider "local"'],
     ["backup.storage: { provider: local, rootPath: '' }", "write the directory"],
+    [
+      "milvus.storage.rootPath: ../x",
+      'milvus.storage.rootPath (backup.yaml:2:26): "../x" cannot be the start of object names: it holds the part ".."',
+    ],
+    ["backup.storage.rootPath: a/../../b", 'it holds the part ".."'],
+    ['backup.storage.rootPath: "a\\tb"', "it holds a control character"],
+    ["backup.storage: { provider: azure, auth.accountKey: k, accountName: a, rootPath: .. }", 'it holds the part ".."'],
+    [`backup.storage.rootPath: ${"p".repeat(1025)}`, "it is longer than 1024 bytes"],
   ])("%s", async (yaml, what) => {
     expect(await refusal(loadV2(yaml))).toContain(what);
+  });
+
+  test.each([
+    [
+      "of a local storage is a directory",
+      "backup.storage: { provider: local, rootPath: ../backups/.. }",
+      "../backups/..",
+    ],
+    ["may be written with slashes and dots to spare", "backup.storage.rootPath: /a//./b/", "a/b"],
+    ["may be the whole bucket", "backup.storage.bucketName: other\nbackup.storage.rootPath: /", ""],
+  ])("a root path %s", async (_, yaml, rootPath) => {
+    expect((await loadV2(yaml)).config.backup.storage.rootPath).toBe(rootPath);
   });
 
   test("credentials of another kind are refused from the environment too, even empty", async () => {
@@ -265,6 +285,7 @@ describe("where the backups lie", () => {
   test.each([
     ["files", "files/insert_log"],
     ["files", "/files/insert_log/x/"],
+    ["files", "files//./insert_log"],
     ["''", "delta_log"],
   ])("inside the data of Milvus is refused: %s, %s", async (milvus, backup) => {
     expect(await refusal(roots(milvus, backup))).toContain("where Milvus deletes what it does not know");

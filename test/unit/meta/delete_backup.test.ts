@@ -64,6 +64,27 @@ describe("delete", () => {
     await expect(backups.delete("none", { signal })).rejects.toThrow(coded("NOT_FOUND", "there is no backup none"));
     expect(await keysOf(root)).toEqual(["insert_log/1/2/3/4/5"]);
   });
+
+  test("never takes what Milvus put into the folder, where the backup root is or holds a Milvus root path", async () => {
+    const root = await openMemoryRoot();
+    await commitSample(root, "nightly");
+    await putObject(root, "nightly/insert_log/1/2/3/4/5", "Milvus' own");
+    await putObject(root, "delta_log/meta/backup_meta.json", "{}");
+    await putObject(root, "delta_log/1/2/3/4", "Milvus' own");
+    const before = await keysOf(root);
+    const backups = createBackupRepository(root);
+    for (const name of ["nightly", "delta_log"]) {
+      await expect(backups.delete(name, { signal })).rejects.toThrow(coded("ACCESS_DENIED", "data of Milvus itself"));
+    }
+    expect(await keysOf(root)).toEqual(before);
+  });
+
+  test("takes a backup that another tool named like a folder of Milvus, when nothing else lies there", async () => {
+    const root = await openMemoryRoot();
+    await putObject(root, "text_log/meta/backup_meta.json", "{}");
+    await putObject(root, "text_log/binlogs/insert_log/1/2/3/3/0/4", "x");
+    expect(await createBackupRepository(root).delete("text_log", { signal })).toBe(2);
+  });
 });
 
 async function commitAgain(root: StorageDriver): Promise<void> {

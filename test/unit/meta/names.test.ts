@@ -34,6 +34,7 @@ describe("names of new backups", () => {
     ["a/b", 'it holds "/"'],
     ["aé", 'it holds "é"'],
     ["a..", 'it holds "."'],
+    ["delta_log", "Milvus keeps its own data"],
   ])("%j is refused with its reason", (name, reason) => {
     expect(() => validateBackupName(name)).toThrow(
       expect.objectContaining({ code: "USAGE", message: expect.stringContaining(reason) }),

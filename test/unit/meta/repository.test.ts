@@ -24,6 +24,44 @@ describe("a committed backup", () => {
     expect(others).toEqual(sampleManifest(sampleBackup("nightly")));
   });
 
+  test("is read as it was written, or refused, whatever bit of its documents flips", async () => {
+    const root = await openMemoryRoot();
+    await commitSample(root, "nightly");
+    const backups = createBackupRepository(root);
+    const read = async () => [
+      await backups.read("nightly", { signal }),
+      await backups.readManifest("nightly", { signal }),
+    ];
+    const whole = await read();
+    const outcomes = { refused: 0, same: 0 };
+    for (const key of await keysOf(root, "nightly/meta/")) {
+      const content = new TextEncoder().encode(await textOf(root, key));
+      // Lists of objects are checked when a collection's objects are.
+      if (key.endsWith(".jsonl")) continue;
+      for (let at = 0; at < content.length; at += 1) {
+        await putObject(root, key, content.with(at, (content[at] ?? 0) ^ 1));
+        const found = await read().catch(() => undefined);
+        if (found !== undefined) expect(found).toEqual(whole);
+        outcomes[found === undefined ? "refused" : "same"] += 1;
+      }
+      await putObject(root, key, content);
+    }
+    // What stays the same are names of values in backup_meta.json that are at their default.
+    expect(outcomes.same).toBeLessThan(40);
+    expect(outcomes.refused).toBeGreaterThan(4500);
+  });
+
+  test("whose head tells another size than its other documents is refused", async () => {
+    const root = await openMemoryRoot();
+    await commitSample(root, "nightly");
+    const head = await textOf(root, "nightly/meta/backup_meta.json");
+    expect(head).toContain('"size":300');
+    await putObject(root, "nightly/meta/backup_meta.json", head.replace('"size":300', '"size":301'));
+    await expect(createBackupRepository(root).read("nightly", { signal })).rejects.toThrow(
+      coded("CHECKSUM_MISMATCH", "disagree on size"),
+    );
+  });
+
   test("is listed with its facts, and its owner record is gone", async () => {
     const root = await openMemoryRoot();
     await commitSample(root, "nightly");

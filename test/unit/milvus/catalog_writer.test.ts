@@ -164,6 +164,7 @@ describe("the other changes", () => {
         ReleaseCollection: OK,
         RenameCollection: OK,
         DropCollection: OK,
+        DropDatabase: OK,
       },
     });
     await using milvus = await connectTo(connectionTo(server.port));
@@ -184,7 +185,9 @@ describe("the other changes", () => {
     await milvus.renameCollection(ns, { ...ns, collection: "renamed" }, signal);
     await milvus.renameCollection(ns, { database: "default", collection: "moved" }, signal);
     await milvus.dropCollection(ns, signal);
+    await milvus.dropDatabase("db_two", signal);
 
+    expect(server.seen("DropDatabase").map(({ request }) => request)).toMatchObject([{ db_name: "db_two" }]);
     expect(await schemaSent(server.seen("AddCollectionField")[0], "FieldSchema")).toMatchObject({
       name: "added",
       nullable: true,
@@ -233,5 +236,16 @@ describe("the other changes", () => {
     await using milvus = await connectTo(connectionTo(server.port));
     await milvus.dropCollection(ns, signal);
     expect(server.seen("DropCollection")).toHaveLength(1);
+  });
+
+  test("so does dropping a database that is not there; one that holds collections is refused", async () => {
+    const gone = { message: { code: 800, error_code: 1, reason: "database not found[database=db_two]" } };
+    const full = { message: { error_code: 1, code: 65535, reason: "database:db_two not empty" } };
+    await using absent = await startReplay({ replies: { ...handshakeReplies("2.4.23"), DropDatabase: gone } });
+    await using left = await connectTo(connectionTo(absent.port));
+    await left.dropDatabase("db_two", signal);
+    await using holding = await startReplay({ replies: { ...handshakeReplies("2.4.23"), DropDatabase: full } });
+    await using right = await connectTo(connectionTo(holding.port));
+    await expect(right.dropDatabase("db_two", signal)).rejects.toThrow("db_two not empty");
   });
 });

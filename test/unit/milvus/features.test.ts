@@ -1,5 +1,12 @@
 import { describe, expect, test } from "bun:test";
-import { type Feature, featuresOf, parseExactVersion, parseServerVersion } from "../../../src/milvus/features.ts";
+import {
+  type Feature,
+  featuresOf,
+  firstLineWith,
+  parseExactVersion,
+  parseServerVersion,
+  SCHEMA_FEATURES,
+} from "../../../src/milvus/features.ts";
 
 const has = (text: string, feature: Feature): boolean => featuresOf(parseServerVersion(text)).has(feature);
 
@@ -44,6 +51,17 @@ describe("features", () => {
     ["flushAll", "2.6.10", "2.6.11"],
     ["importV2", "2.3.9999", "2.4.0"],
     ["addField", "2.5.9999", "2.6.0"],
+    ["arrayFields", "2.2.16", "2.3.0"],
+    ["defaultValues", "2.2.16", "2.3.0"],
+    ["severalVectorFields", "2.3.22", "2.4.0"],
+    ["shortFloatVectors", "2.3.22", "2.4.0"],
+    ["sparseVectors", "2.3.22", "2.4.0"],
+    ["nullableFields", "2.4.23", "2.5.0"],
+    ["functions", "2.4.23", "2.5.0"],
+    ["structArrays", "2.5.9999", "2.6.0"],
+    ["newerDataTypes", "2.5.9999", "2.6.0"],
+    ["deleteSegments", "2.3.22", "2.4.0"],
+    ["storageV2", "2.5.9999", "2.6.0"],
   ];
   for (const [feature, before, since] of firsts) {
     test(`${feature} begins with ${since}`, () => {
@@ -62,8 +80,21 @@ describe("features", () => {
     expect(has("2.5-20260404-31fb3fc", "flushAll")).toBe(false);
   });
 
-  test("an unknown version has nothing optional, and databases are never taken from the version", () => {
-    expect([...featuresOf(undefined)]).toEqual(["flushDeletes"]);
+  test("an unknown version has nothing with a slower way around it, and all that has none is left to the server", () => {
+    const found = featuresOf(undefined);
+    expect(SCHEMA_FEATURES.every((feature) => found.has(feature))).toBe(true);
+    expect([...found].filter((feature) => !(SCHEMA_FEATURES as readonly Feature[]).includes(feature))).toEqual([
+      "flushDeletes",
+      "addField",
+    ]);
+  });
+
+  test("messages name the line a feature came with", () => {
+    expect(firstLineWith("describeDatabase")).toBe("2.4");
+    expect(firstLineWith("storageV2")).toBe("2.6");
+  });
+
+  test("databases are never taken from the version", () => {
     expect(has("3.0.0", "databases")).toBe(false);
   });
 });

@@ -3,7 +3,9 @@ import { checksumOf } from "../../../src/base/checksum.ts";
 import { AppError } from "../../../src/base/errors.ts";
 import { streamOf } from "../../../src/base/streams.ts";
 import type { StorageDriver } from "../../../src/storage/driver.ts";
+import { objectKey } from "../../../src/storage/key.ts";
 import { copyObject } from "../../../src/transfer/copier.ts";
+import { decodeEntry, encodeEntry, manifestEntry } from "../../../src/transfer/manifest_entry.ts";
 import type { TransferMode } from "../../../src/transfer/plan.ts";
 import {
   bytesReported,
@@ -75,6 +77,32 @@ describe("a direct copy", () => {
     const result = await copyObject({ ...plan, from, to }, taskFor(plan.source), optionsFor());
     expect(result.evidence).toEqual({ kind: "service", etag });
     expect(calls).toEqual(["copyFrom"]);
+  });
+
+  test("records the checksum of the copy beside equal ETags, so that it can be proven where its ETag is another", async () => {
+    const plan = await roots({ etag: `${etag}-3` });
+    const { value: crc32 } = checksumOf("crc32", content);
+    const calls: string[] = [];
+    const from = watched(plan.from, calls);
+    const to = watched(reporting(plan.plainTo, { etag: `${etag}-3`, checksums: { crc64nvme: "00", crc32 } }), calls);
+    const result = await copyObject({ ...plan, from, to }, taskFor(plan.source), optionsFor());
+    const evidence = { kind: "service", checksum: { algorithm: "crc32", value: crc32 }, etag: `${etag}-3` } as const;
+    expect(result.evidence).toEqual(evidence);
+    expect(calls).toEqual(["copyFrom"]);
+    const line = encodeEntry(manifestEntry("copy/", result));
+    expect(decodeEntry(line, "it")).toEqual({
+      key: objectKey("a/1"),
+      size: content.length,
+      evidence,
+      etag: `${etag}-3`,
+    });
+  });
+
+  test("does not take the copy's checksum for the source's where their ETags prove nothing", async () => {
+    const plan = await roots({ etag: "1-2" });
+    const to = reporting(plan.plainTo, { etag: "1-2", checksums: { crc32: checksumOf("crc32", content).value } });
+    const result = await copyObject({ ...plan, to }, taskFor(plan.source), optionsFor());
+    expect(result.evidence).toEqual({ kind: "size" });
   });
 
   test("rests on equal ETags of parts, which come only of equal parts", async () => {

@@ -133,6 +133,20 @@ describe("verify by listing", () => {
     expect(summary.proven.digest).toBe(9);
   });
 
+  test.each(["list", "data"] as const)(
+    "proves a copy of the service by its CRC32 when its ETag is another (%s)",
+    async (level) => {
+      const etag = `${md5}-3`;
+      const recorded = { evidence: { kind: "service", checksum: checksumOf("crc32", content), etag }, etag } as const;
+      const { plain, root, entries } = await backup({ etag: `${md5}-4` }, recorded);
+      await store(plain, `b/${PREFIX}o6`, flipped(content));
+      const { findings, summary, events } = await check(root, entries, { level });
+      expect(findings).toMatchObject([{ kind: "digest", key: `${PREFIX}o6` }]);
+      expect(summary.proven).toEqual({ digest: 9, service: 0, size: 0 });
+      expect(bytesReported(events)).toBe(50_000);
+    },
+  );
+
   test("says size where nothing else is recorded or reported", async () => {
     const { root, entries, calls } = await backup({}, { evidence: { kind: "size" } });
     const { findings, summary } = await check(root, entries);

@@ -38,6 +38,42 @@ describe("renewing", () => {
     expect(forever()).toMatchObject({ accessKeyId: "f" });
   });
 
+  test("asks every few seconds, not for every request, while a provider keeps giving keys that end soon", async () => {
+    let fetched = 0;
+    let now = 0;
+    const expires = 4 * 60_000;
+    const source = renewing(
+      async () => keys(`k${++fetched}`, expires),
+      () => now,
+    );
+    for (let request = 0; request < 100; request += 1) await source();
+    expect(fetched).toBe(1);
+    for (now = 0; now < 60_000; now += 100) await source();
+    expect(fetched).toBe(12);
+    now = expires;
+    await source();
+    await source();
+    expect(fetched).toBe(14);
+  });
+
+  test("goes on with valid keys while the provider cannot be asked, and no longer than they are valid", async () => {
+    let now = 0;
+    let broken = false;
+    const source = renewing(
+      async () => {
+        if (broken) throw new Error("connection refused");
+        return keys("k1", 60_000);
+      },
+      () => now,
+    );
+    await source();
+    broken = true;
+    now = 30_000;
+    expect((await source()).accessKeyId).toBe("k1");
+    now = 60_000;
+    expect((await failureOf(Promise.resolve(source()))).message).toContain("connection refused");
+  });
+
   test("fetches once for many callers at a time", async () => {
     let fetched = 0;
     const source = renewing(async () => {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
-import { BodyReader } from "../../../../drivers/s3/body_reader.ts";
-import { ByteBudget } from "../../../../drivers/s3/byte_budget.ts";
 import { partSizes } from "../../../../drivers/s3/multipart.ts";
+import { BodyReader } from "../../../../src/storage/body_reader.ts";
+import { ByteBudget } from "../../../../src/storage/byte_budget.ts";
 import { failureOf, never } from "./support.ts";
 
 const MIB = 1024 ** 2;

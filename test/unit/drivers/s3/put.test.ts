@@ -250,12 +250,61 @@ describe("put above the part size", () => {
     expect(service.seen.some((it) => it.startsWith("POST") && it.includes("uploadId"))).toBe(false);
   });
 
-  test("stops reading a stalled source when a part fails, and abandons the upload", async () => {
+  test("stops reading a stalled source when a part fails for good, and abandons the upload", async () => {
     await using service = multipart((number) => (number === 1 ? refusal(500, "InternalError") : undefined));
     const driver = await openTestRoot(service.port, { options });
     const putting = driver.put(KEY, longBody(40 * MIB, { stall: true }), { signal });
     expect(await failureOf(putting)).toMatchObject({ code: "UNAVAILABLE", retriable: true });
+    expect(service.seen.filter((it) => it.includes("partNumber=1&")).length).toBe(4);
     expect(count(service, "DELETE")).toBe(1);
+  });
+
+  test("sends a part that failed again by itself, with the source opened once", async () => {
+    const failures = [
+      refusal(500, "InternalError"),
+      refusal(400, "BadDigest"),
+      new Response(null, { headers: { etag: '"part2"', "x-amz-checksum-crc32": "AAAAAA==" } }),
+    ];
+    await using service = multipart((number) => (number === 2 ? failures.shift() : undefined));
+    const driver = await openTestRoot(service.port, { options });
+    let opened = 0;
+    const { size, open } = longBody(20 * MIB);
+    const body: PutBody = {
+      size,
+      open: (call) => {
+        opened += 1;
+        return open(call);
+      },
+    };
+    expect((await driver.put(KEY, body, { signal })).etag).toBe("done-3");
+    expect(opened).toBe(1);
+    expect(service.seen.filter((it) => it.startsWith("POST") && it.includes("uploads")).length).toBe(1);
+    expect(service.seen.filter((it) => it.includes("partNumber=2&")).length).toBe(4);
+    expect(count(service, "PUT")).toBe(6);
+    expect(count(service, "DELETE")).toBe(0);
+  });
+
+  test("does not try a part again that was refused for good, nor one of an upload that the service has lost", async () => {
+    for (const answer of [refusal(403, "AccessDenied"), refusal(404, "NoSuchUpload")]) {
+      await using service = multipart((number) => (number === 1 ? answer : undefined));
+      const driver = await openTestRoot(service.port, { options });
+      await failureOf(driver.put(KEY, longBody(20 * MIB), { signal }));
+      expect(service.seen.filter((it) => it.includes("partNumber=1&")).length).toBe(1);
+    }
+  });
+
+  test("ends at once when the signal fires between two tries of a part", async () => {
+    const stop = new AbortController();
+    await using service = multipart(() => {
+      setTimeout(() => stop.abort(), 20);
+      return refusal(503, "SlowDown");
+    });
+    const driver = await openTestRoot(service.port, { options });
+    const started = performance.now();
+    const putting = driver.put(KEY, longBody(9 * MIB), { signal: stop.signal });
+    expect((await failureOf(putting)).code).toBe("ABORTED");
+    expect(performance.now() - started).toBeLessThan(1000);
+    expect(service.seen.filter((it) => it.includes("partNumber=1&")).length).toBe(1);
   });
 
   test("abandons the upload when the signal fires, although that signal can carry no request any more", async () => {

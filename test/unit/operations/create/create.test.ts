@@ -30,6 +30,13 @@ describe("createBackup", () => {
     expect(binlogs).toHaveLength(4);
   });
 
+  test("refuses mode direct between two services before it begins anything", async () => {
+    const world = await withBooks({ backups: "own bucket", transfer: { mode: "direct" } });
+    await expect(create(world)).rejects.toEqual(coded("CONFIG_INVALID", "transfer.mode is direct"));
+    expect(world.fake.calls).toEqual([]);
+    expect(await keysOf(world.backupRoot)).toEqual([]);
+  });
+
   test("flushes a collection before it describes it, and lists partitions after segments", async () => {
     const world = await openWorld();
     const collection = world.fake.make(books);
@@ -371,7 +378,7 @@ test("a source that breaks off is not in the backup", async () => {
     source: (root) => faultyDriver(root, { cutBody: (count, size) => (count === 3 ? size - 1 : undefined) }),
   });
   await world.fake.store(world.fake.make(books), [1n]);
-  await expect(create(world)).rejects.toEqual(coded("UNAVAILABLE", "default.books segment"));
+  await expect(create(world)).rejects.toEqual(coded("UNAVAILABLE", "default.books: segment"));
   expect((await listBackups(world.context))[0]?.state).toBe("incomplete");
 });
 

@@ -250,18 +250,19 @@ describe("an existing target", () => {
     expect(world.fake.get(books)).toBe(old);
   });
 
-  test("gets its name back also when the first rename was carried out and its answer got lost", async () => {
+  test.each([1, 2])("is replaced also when rename %i was carried out and its answer got lost", async (lost) => {
     const world = await withBackup({ keep: true });
     const old = world.fake.get(books);
     world.fake.script = (name, count) => {
-      if (name !== "renameCollection" || count !== 1) return;
-      old.namespace = { ...books, collection: `books_replaced_${RESTORE_ID}` };
+      if (name !== "renameCollection" || count !== lost) return;
+      const [from, to] =
+        lost === 1 ? ["books", `books_replaced_${RESTORE_ID}`] : [`books_restoring_${RESTORE_ID}`, "books"];
+      world.fake.get({ ...books, collection: from }).namespace = { ...books, collection: to };
       throw new AppError("UNAVAILABLE", "the answer got lost");
     };
-    await expect(restore(world, { replaceExisting: true, filter: parseFilter("books") })).rejects.toEqual(
-      coded("UNAVAILABLE"),
-    );
-    expect(world.fake.get(books)).toBe(old);
+    await restore(world, { replaceExisting: true, filter: parseFilter("books") });
+    expect(world.fake.get(books)).not.toBe(old);
+    expect(collections(world)).not.toContain(`default.books_replaced_${RESTORE_ID}`);
   });
 
   test("that cannot get its name back is named aloud", async () => {
@@ -533,6 +534,101 @@ describe("rows that cannot be counted as the backup's meta promises", () => {
     const report = await restore(world, { filter: parseFilter("books") });
     expect(report.collections[0]?.rows?.deleted).toEqual({ min: 0n, max: 5n, exact: false });
     expect(warningText(world, "ROWS_NOT_EXACT")).toContain("has 2147483648 bytes, more than are looked at");
+  });
+});
+
+describe("a database that a failed restore made", () => {
+  const mapping = parseRename("default.*:shop.*");
+
+  test("is dropped when nothing is in it, also after an interruption", async () => {
+    for (const code of ["MILVUS_ERROR", "ABORTED"] as const) {
+      const world = await withBackup();
+      world.fake.script = (name) => {
+        if (name !== "startImport") return;
+        if (code === "ABORTED") world.stop.abort(new AppError("ABORTED", "interrupted"));
+        throw new AppError(code, "on purpose");
+      };
+      await expect(restore(world, { mapping })).rejects.toEqual(coded(code));
+      expect([...world.fake.databases.keys()]).toEqual(["default"]);
+      expect(warnings(world)).toEqual([]);
+    }
+  });
+
+  test("is dropped when the next one cannot be made; one that was there before stays", async () => {
+    const world = await withBackup();
+    world.fake.databases.set("was_there", []);
+    world.fake.script = (name, count) => {
+      if (name === "createDatabase" && count === 2) throw new AppError("MILVUS_ERROR", "too many databases");
+    };
+    const apart = parseRename("default.books:a_new.books,default.films:b_new.films");
+    await expect(restore(world, { mapping: apart })).rejects.toEqual(coded("MILVUS_ERROR", "too many databases"));
+    expect([...world.fake.databases.keys()]).toEqual(["default", "was_there"]);
+    world.fake.script = (name) => {
+      if (name === "startImport") throw new AppError("MILVUS_ERROR", "on purpose");
+    };
+    await expect(restore(world, { mapping: parseRename("default.*:was_there.*") })).rejects.toEqual(
+      coded("MILVUS_ERROR"),
+    );
+    expect([...world.fake.databases.keys()]).toEqual(["default", "was_there"]);
+  });
+
+  test("stays with the collections that were finished, and only it is reported", async () => {
+    const world = await withBackup();
+    world.fake.script = (name, _count, about) => {
+      if (name === "startImport" && about.startsWith("b_new.")) throw new AppError("MILVUS_ERROR", "on purpose");
+    };
+    const apart = parseRename("default.books:b_new.books,default.films:a_new.films");
+    const error = await restore(world, { mapping: apart, collections: 1 }).catch((thrown: unknown) => thrown);
+    // Books come first and fail, so films are not begun.
+    expect(error).toEqual(coded("MILVUS_ERROR", "on purpose"));
+    expect([...world.fake.databases.keys()]).toEqual(["default"]);
+    const other = await withBackup();
+    other.fake.script = (name, _count, about) => {
+      if (name === "startImport" && about.startsWith("a_new.")) throw new AppError("MILVUS_ERROR", "on purpose");
+    };
+    const partial = await restore(other, { mapping: apart, collections: 1 }).catch((thrown: unknown) => thrown);
+    if (!(partial instanceof PartialRestoreError)) throw new Error("books were finished");
+    expect(partial.finished.databasesCreated).toEqual(["b_new"]);
+    expect([...other.fake.databases.keys()]).toEqual(["default", "b_new"]);
+  });
+
+  test("that cannot be dropped is named", async () => {
+    const world = await withBackup();
+    world.fake.script = (name) => {
+      if (name === "startImport") throw new AppError("MILVUS_ERROR", "on purpose");
+      if (name === "dropDatabase") throw new AppError("ACCESS_DENIED", "no privilege");
+    };
+    await expect(restore(world, { mapping })).rejects.toEqual(coded("MILVUS_ERROR", "on purpose"));
+    expect(warningText(world, "LEFTOVER_DATABASE")).toContain("database shop, which this restore made");
+    expect(warningText(world, "LEFTOVER_DATABASE")).toContain("no privilege");
+  });
+});
+
+test("the temporary name of this very run, taken by another, is refused and left alone", async () => {
+  const world = await withBackup();
+  world.fake.make({ database: "default", collection: `films_restoring_${RESTORE_ID}` });
+  await expect(restore(world)).rejects.toEqual(coded("ALREADY_EXISTS", `default.films_restoring_${RESTORE_ID}`));
+  expect(calls(world, /^(create|drop)/)).toEqual([]);
+});
+
+describe("mode direct", () => {
+  const direct = { transfer: { mode: "direct" as const } };
+
+  test("between two services is refused before anything is looked at", async () => {
+    const world = await withBackup({ backups: "own bucket" });
+    const directed = {
+      ...world,
+      context: { ...world.context, transfer: { ...world.context.transfer, ...direct.transfer } },
+    };
+    await expect(restore(directed)).rejects.toEqual(coded("CONFIG_INVALID", "transfer.mode is direct"));
+    expect(world.fake.calls).toEqual([]);
+    expect(world.events).toEqual([]);
+    expect((await restore(directed, { metaOnly: true })).collections).toHaveLength(2);
+  });
+
+  test("is fine where Milvus reads the backup in place", async () => {
+    const world = await withBackup({ backups: "same bucket", ...direct });
+    expect((await restore(world)).collections).toHaveLength(2);
   });
 });
 

@@ -46,18 +46,6 @@ describe("createTargetCollection", () => {
     expect(world.fake.calls).toContain("addField default.books late");
   });
 
-  test("a server that cannot add fields refuses before anything is made", async () => {
-    const world = await openWorld({ features: ["databases", "importV2"], version: "v2.5.4" });
-    const schema = { ...BOOKS, fields: [...BOOKS.fields, field(104n, "late", { nullable: true })] };
-    await expect(createTargetCollection(world.milvus, metaOf(schema), books, never)).rejects.toEqual(
-      coded(
-        "UNSUPPORTED",
-        "fields late were added to the collection after it was made; Milvus v2.5.4 cannot add fields",
-      ),
-    );
-    expect(world.fake.collections).toEqual([]);
-  });
-
   test("ids that the new collection gives otherwise are refused", async () => {
     const world = await openWorld();
     const { milvus } = world;

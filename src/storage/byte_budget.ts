@@ -1,6 +1,6 @@
 /** Bounds the bytes that uploads of one root hold in memory, first come first served. */
 
-import { abortError, throwIfAborted } from "../../src/base/errors.ts";
+import { abortError, throwIfAborted } from "../base/errors.ts";
 
 interface Waiting {
   readonly bytes: number;

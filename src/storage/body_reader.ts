@@ -1,7 +1,7 @@
 /** Reads a put's body in pieces of exactly the wanted size, and holds it to its declared length. */
 
-import { AppError, throwIfAborted } from "../../src/base/errors.ts";
-import type { PutBody } from "../../src/storage/driver.ts";
+import { AppError, throwIfAborted } from "../base/errors.ts";
+import type { PutBody } from "./driver.ts";
 
 export class BodyReader {
   readonly #reader: ReadableStreamDefaultReader<Uint8Array>;
