@@ -10,7 +10,7 @@ help: ## this list
 setup: ## install the npm packages (Bun among them)
 	@scripts/setup.sh
 
-parts: ## install the real servers for tests and demo into .parts/ (Milvus, MinIO, Azurite, pymilvus)
+parts: ## install the real servers for tests and demo into .parts/ (Milvus, MinIO, Azurite, Cloud Storage emulator, pymilvus)
 	@scripts/parts.sh
 
 build: setup ## build dist/milvus-backup
@@ -26,8 +26,8 @@ check: setup ## types, lint, format and the rules of the architecture
 unit: setup ## unit tests: no network, seconds
 	@$(BUN) scripts/run_tests.ts unit
 
-conformance: setup build ## the storage drivers against the driver contract (starts MinIO and Azurite)
-	@scripts/parts.sh minio azurite
+conformance: setup build ## the storage drivers against the driver contract (starts MinIO, Azurite and a Cloud Storage emulator)
+	@scripts/parts.sh minio azurite gcs-emulator
 	@$(BUN) scripts/run_tests.ts conformance
 
 e2e: setup build parts ## the executable against real Milvus and MinIO

@@ -2,8 +2,9 @@
 
 import type { DriverDefinition } from "../src/storage/driver.ts";
 import { definition as azure } from "./azure/mod.ts";
+import { definition as gcs } from "./gcs/mod.ts";
 import { definition as local } from "./local/mod.ts";
 import { definition as memory } from "./memory/mod.ts";
 import { definition as s3 } from "./s3/mod.ts";
 
-export const builtinDrivers: readonly DriverDefinition[] = [s3, azure, local, memory];
+export const builtinDrivers: readonly DriverDefinition[] = [s3, azure, gcs, local, memory];

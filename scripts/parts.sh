@@ -16,7 +16,8 @@ recipe=1 # raise it when the way of installing changes: every stamp becomes stal
 pymilvus_version=2.5.18
 minio_version=v0.0.0-20260212201848-7aac2a2c5b7c
 azurite_version=3.37.0
-all=(milvus-2.3.5 milvus-2.2.16 pymilvus minio azurite)
+gcs_emulator_version=2026.7.19
+all=(milvus-2.3.5 milvus-2.2.16 pymilvus minio azurite gcs-emulator)
 
 say() { printf 'parts: %s\n' "$*" >&2; }
 die() { say "$*"; exit 1; }
@@ -28,6 +29,7 @@ stamp_of() {
     pymilvus) echo "pymilvus-$pymilvus_version recipe $recipe" ;;
     minio) echo "minio-$minio_version recipe $recipe" ;;
     azurite) echo "azurite-$azurite_version recipe $recipe" ;;
+    gcs-emulator) echo "gcs-emulator-$gcs_emulator_version recipe $recipe" ;;
     *) return 1 ;;
   esac
 }
@@ -97,6 +99,14 @@ install_pymilvus() {
   # pymilvus 2.5 still imports pkg_resources, which setuptools 81 removed.
   pip install "pymilvus==$pymilvus_version" "setuptools<81"
   "$parts/python/bin/python" -c 'import pymilvus' || die "pymilvus does not import"
+}
+
+# In an environment of its own: pip cannot install two parts into one at the same time.
+install_gcs-emulator() {
+  rm -rf "$parts/gcs-emulator"
+  python3 -m venv "$parts/gcs-emulator"
+  retry "$parts/gcs-emulator/bin/python" -m pip --quiet --disable-pip-version-check --no-input \
+    install "gcp-storage-emulator==$gcs_emulator_version"
 }
 
 install_minio() {

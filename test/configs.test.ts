@@ -26,6 +26,7 @@ describe("every file of configs/", () => {
   test("is there", () => {
     expect(FILES.sort()).toEqual([
       "backup-azure.yaml",
+      "backup-gcp.yaml",
       "backup-iam.yaml",
       "backup-local-milvus.yaml",
       "backup-local.yaml",

@@ -3,7 +3,15 @@
 /** How a section is addressed and authenticated. */
 export type Family = "local" | "object" | "azure" | "gcpnative" | "plugin";
 
-export type AuthType = "static" | "iam" | "default" | "sharedKey" | "sas" | "connectionString" | "serviceAccount";
+export type AuthType =
+  | "static"
+  | "iam"
+  | "default"
+  | "sharedKey"
+  | "sas"
+  | "connectionString"
+  | "serviceAccount"
+  | "none";
 
 const FAMILY: Readonly<Record<string, Family>> = {
   local: "local",
@@ -32,7 +40,7 @@ export const PROVIDER_SYNONYMS: Readonly<Record<string, string>> = {
   huawei: "hwc",
   huaweicloud: "hwc",
   obs: "hwc",
-  gcs: "gcp",
+  gcs: "gcpnative",
 };
 
 export function familyOf(provider: string): Family {
@@ -45,7 +53,7 @@ export function authTypes(family: Family): readonly AuthType[] {
     case "azure":
       return ["sharedKey", "default", "sas", "connectionString"];
     case "gcpnative":
-      return ["serviceAccount", "default"];
+      return ["serviceAccount", "default", "none"];
     default:
       return ["static", "iam", "default"];
   }
@@ -54,6 +62,7 @@ export function authTypes(family: Family): readonly AuthType[] {
 /** Where a family's services are, when nothing says so; the other families share the defaults of the schema. */
 export const FAMILY_DEFAULTS: Readonly<Partial<Record<Family, Readonly<Record<string, string | number | boolean>>>>> = {
   azure: { address: "core.windows.net", port: 443, useSSL: true },
+  gcpnative: { address: "storage.googleapis.com", port: 443, useSSL: true },
 };
 
 /** Which credentials belong to which `auth.type`, and which of them it cannot do without. */
@@ -70,7 +79,17 @@ export const CREDENTIALS: Readonly<
   serviceAccount: { applies: ["auth.credentialsFile"], required: ["auth.credentialsFile"] },
   iam: { applies: ["auth.endpoint"], required: [] },
   default: { applies: [], required: [] },
+  none: { applies: [], required: [] },
 };
+
+// Google's "application default credentials" are a file of several kinds, or else a metadata server.
+const DEFAULT_OF_GCPNATIVE: readonly string[] = ["auth.credentialsFile", "auth.endpoint"];
+
+/** Names of the credentials that a section with this `auth.type` may hold; none for a type that is not known. */
+export function credentialsOf(type: string, family: Family): readonly string[] {
+  if (type === "default" && family === "gcpnative") return DEFAULT_OF_GCPNATIVE;
+  return Object.entries(CREDENTIALS).find(([name]) => name === type)?.[1].applies ?? [];
+}
 
 /** Every credential name, in schema order. */
 export const CREDENTIAL_NAMES: readonly string[] = Object.values(CREDENTIALS).flatMap((entry) => entry.applies);

@@ -4,7 +4,7 @@ import { keyProblem } from "../base/key_text.ts";
 import { didYouMean } from "../base/nearest.ts";
 import { hostProblem } from "./formats.ts";
 import type { Problems } from "./problems.ts";
-import { type AuthType, authTypes, CREDENTIAL_NAMES, CREDENTIALS } from "./providers.ts";
+import { type AuthType, authTypes, CREDENTIAL_NAMES, CREDENTIALS, credentialsOf } from "./providers.ts";
 import { defaulted, type Found } from "./raw.ts";
 import { rootPathOf } from "./storage_config.ts";
 import { SECTION_NAMES, STORAGE_NAMES, sectionPath } from "./storage_keys.ts";
@@ -106,8 +106,8 @@ class SectionCheck {
       this.#add("auth.type", `${what}; want one of: ${want}`);
       return;
     }
-    const { applies, required } = CREDENTIALS[type];
-    for (const name of required) {
+    const applies = credentialsOf(type, section.family);
+    for (const name of CREDENTIALS[type].required) {
       if (textOf(section, name) === "") {
         this.#add(name, `is required while ${this.#key("auth.type")} is ${JSON.stringify(type)}`);
       }

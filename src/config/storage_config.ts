@@ -2,7 +2,7 @@
 
 import { Secret } from "../base/secret.ts";
 import type { StorageConfig } from "./config.ts";
-import { CREDENTIAL_NAMES, CREDENTIALS } from "./providers.ts";
+import { CREDENTIAL_NAMES, credentialsOf } from "./providers.ts";
 import { isSet, type Section, textOf } from "./storage_section.ts";
 
 const THRESHOLD = "multipartCopyThresholdMiB";
@@ -39,6 +39,5 @@ export function rootPathOf(section: Section): string {
 
 function applies(section: Section, name: string): boolean {
   if (section.family === "plugin" || !CREDENTIAL_NAMES.includes(name)) return true;
-  const type = textOf(section, "auth.type");
-  return Object.entries(CREDENTIALS).some(([key, { applies: names }]) => key === type && names.includes(name));
+  return credentialsOf(textOf(section, "auth.type"), section.family).includes(name);
 }

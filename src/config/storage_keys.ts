@@ -51,7 +51,7 @@ function names(side: Side): readonly KeySpec[] {
       "provider",
       "Provider",
       "minio",
-      "Storage service: local, minio, s3, aws, gcp, azure, aliyun, tencent, hwc or a plugin driver",
+      "Storage service: local, minio, s3, aws, gcp, gcpnative, azure, aliyun, tencent, hwc or a plugin driver",
     ),
     text("address", "Address", "localhost", "Host of the service, without scheme and port; azure: its suffix"),
     integer("port", "Port", 9000, "Port of the service", port),
@@ -74,9 +74,10 @@ function names(side: Side): readonly KeySpec[] {
       "auth.type",
       "Auth.Type",
       "static",
-      "Kind of credentials: static (keys), iam or default (found around); azure: sharedKey, default, sas or connectionString",
+      "Kind of credentials: static (keys), iam or default (found around); azure: sharedKey, default, sas or " +
+        "connectionString; gcpnative: serviceAccount, default or none",
       {
-        choices: ["static", "iam", "default", "sharedKey", "sas", "connectionString", "serviceAccount"],
+        choices: ["static", "iam", "default", "sharedKey", "sas", "connectionString", "serviceAccount", "none"],
       },
     ),
     text("auth.accessKeyID", "Auth.AccessKeyID", "minioadmin", "Access key", { env: env("auth.accessKeyID") }),
@@ -92,7 +93,7 @@ function names(side: Side): readonly KeySpec[] {
       env: env("auth.accountKey"),
       secret: true,
     }),
-    text("auth.credentialsFile", "Auth.CredentialsFile", "", "Path of a service account file; gcpnative only", {
+    text("auth.credentialsFile", "Auth.CredentialsFile", "", "Path of a Google credentials file; gcpnative only", {
       env: env("auth.credentialsFile"),
       noFileVariable: true,
     }),

@@ -43,6 +43,8 @@ export interface Section {
   readonly keys: ReadonlyMap<string, KeySpec>;
 }
 
+type ResolvingSection = Section & { readonly values: Map<string, Found> };
+
 /** The section, unchecked (storage_checks.ts); undefined after a problem with its provider, which hides all else. */
 export function resolveSection(input: SectionInput): Section | undefined {
   const provider = resolveProvider(input);
@@ -59,13 +61,23 @@ export function resolveSection(input: SectionInput): Section | undefined {
     if (!STORAGE_NAMES.includes(short)) keys.set(short, optionKey(input.side, short, option));
   }
   const values = new Map<string, Found>([["provider", provider]]);
-  const section: Section = { side: input.side, provider: name, family, table, values, keys };
+  const section: ResolvingSection = { side: input.side, provider: name, family, table, values, keys };
   for (const [short, spec] of keys) {
     if (short === "provider") continue;
     const found = input.finder.find(spec, lookupOf(spec, ...otherSpellings(short, section)));
     values.set(short, found ?? inherited(short, section, input.parent) ?? defaulted(defaultOf(short, spec, section)));
   }
+  useApplicationCredentials(section, input.finder);
   return section;
+}
+
+/** Where Google's own tools and libraries look for a credentials file, for sections that name none. */
+function useApplicationCredentials({ family, values, keys }: ResolvingSection, finder: Finder): void {
+  const spec = keys.get("auth.credentialsFile");
+  if (family !== "gcpnative" || values.get("auth.type")?.value !== "default" || spec === undefined) return;
+  if (values.get("auth.credentialsFile")?.value !== "") return;
+  const found = finder.find(spec, { keys: [], env: "GOOGLE_APPLICATION_CREDENTIALS", file: false });
+  if (found !== undefined) values.set("auth.credentialsFile", found);
 }
 
 /** A driver's options may also be written below `storage.options:`. */
@@ -131,7 +143,7 @@ function inherited(short: string, section: Section, parent: Section | undefined)
   }
   if (!INHERITED_NAMES.includes(short)) return undefined;
   if (short === "auth.type" && parent.family !== section.family) return undefined;
-  // Where a MinIO listens says nothing about an account in Azure, nor the other way round.
+  // Where a MinIO listens says nothing about an account in Azure or a bucket at Google, nor the other way round.
   if (PLACE_NAMES.includes(short) && placeOf(section) !== placeOf(parent)) return undefined;
   // A plugin driver's values and the "" of a section that has no such key are no defaults for another driver.
   if (parent.family === "plugin") return undefined;

@@ -3,7 +3,7 @@
 import type { KeySpec, Value } from "./keys.ts";
 import { type Finder, type Layers, lookupOf } from "./layers.ts";
 import type { Problems } from "./problems.ts";
-import { PROVIDER_SYNONYMS } from "./providers.ts";
+import { FAMILY_DEFAULTS, familyOf, PROVIDER_SYNONYMS } from "./providers.ts";
 import { defaulted, type Found, isExplicit } from "./raw.ts";
 import { V1_KEYS } from "./schema_v1.ts";
 import type { Side } from "./storage_keys.ts";
@@ -107,9 +107,18 @@ function sectionV2(side: Side, values: V1Values): readonly (readonly [string, Fo
   const provider = map(type, (value) => canonical(String(value)));
   const plain = ["address", "port", "region", "useSSL", "bucketName", "rootPath"] as const;
   const entries: (readonly [string, Found])[] = [["provider", provider]];
-  for (const name of plain) entries.push([name, v1(name)]);
+  const family = familyOf(String(provider.value));
+  const inherits = family === familyOf(canonical(String(get(values, "storage.storageType").value)));
+  for (const name of plain) entries.push([name, orOwnPlace(v1(name), FAMILY_DEFAULTS[family]?.[name], inherits)]);
   entries.push(...credentials(String(provider.value), v1));
   return entries.map(([name, found]) => [`${side}.storage.${name}`, found] as const);
+}
+
+/** MinIO's address, which v1 has for every service that nobody wrote one for, is neither Google's nor Azure's. */
+function orOwnPlace(found: Found, own: Value | undefined, inherits: boolean): Found {
+  if (own === undefined || isExplicit(found)) return found;
+  const isInherited = inherits && found.inheritedFrom !== undefined && found.inheritedFrom.source !== "default";
+  return isInherited ? found : defaulted(own);
 }
 
 function credentials(provider: string, v1: (name: string) => Found): readonly (readonly [string, Found])[] {

@@ -37,6 +37,12 @@ const LOCATIONS = {
     override: "MILVUS_BACKUP_TEST_AZURITE",
     part: "azurite",
   },
+  /** A Python interpreter that can import gcp_storage_emulator. */
+  "gcs-emulator": {
+    path: join(PARTS, "gcs-emulator/bin/python"),
+    override: "MILVUS_BACKUP_TEST_GCS_EMULATOR",
+    part: "gcs-emulator",
+  },
 } as const satisfies Record<string, PartLocation>;
 
 export type PartName = keyof typeof LOCATIONS;

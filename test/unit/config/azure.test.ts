@@ -1,11 +1,12 @@
 import { describe, expect, test } from "bun:test";
 import { definition } from "../../../drivers/azure/mod.ts";
+import { definition as gcs } from "../../../drivers/gcs/mod.ts";
 import { definition as s3 } from "../../../drivers/s3/mod.ts";
 import { Secret } from "../../../src/base/secret.ts";
 import type { LoadedConfig, StorageConfig } from "../../../src/config/config.ts";
 import type { OptionTable } from "../../../src/storage/driver.ts";
 import { validateOptions } from "../../../src/storage/options.ts";
-import { entry, load, refusal } from "./support.ts";
+import { entry, load, loadV2, refusal } from "./support.ts";
 
 const KEY = Buffer.from("an account's key").toString("base64");
 
@@ -48,6 +49,26 @@ describe("provider azure", () => {
       `configVersion: v2\nmilvus.storage: { provider: azure, accountName: a, auth.accountKey: "${KEY}" }\nbackup.storage.provider: minio`,
     );
     expect(config.backup.storage.options).toMatchObject({ address: "localhost", port: 9000, useSSL: false });
+  });
+
+  test("beside Google has its own address, and Google its own", async () => {
+    const azure = `provider: azure, accountName: a, auth.accountKey: "${KEY}"`;
+    const google = "provider: gcpnative, auth.credentialsFile: /k.json";
+    const atAzure = { address: "core.windows.net", port: 443 };
+    const atGoogle = { address: "storage.googleapis.com", port: 443, useSSL: true };
+    const tables = (provider: string): OptionTable | undefined =>
+      provider === "gcpnative" ? gcs.options : driverOptions(provider);
+    const odd = "address: odd.example, port: 7, region: r, useSSL: false";
+    for (const written of ["", `, ${odd}`]) {
+      const toGoogle = await loadV2(`milvus.storage: { ${azure}${written} }\nbackup.storage: { ${google} }`, {
+        driverOptions: tables,
+      });
+      expect(toGoogle.config.backup.storage.options).toMatchObject(atGoogle);
+      const toAzure = await loadV2(`milvus.storage: { ${google}${written} }\nbackup.storage: { ${azure} }`, {
+        driverOptions: tables,
+      });
+      expect(plain(toAzure.config.backup.storage)).toMatchObject(atAzure);
+    }
   });
 
   test("backups in another container inherit account, endpoint and credentials", async () => {
@@ -113,6 +134,15 @@ describe("a v1 file with azure", () => {
       accountName: "acct",
       "auth.accountKey": KEY,
     });
+  });
+
+  test("is in the public cloud unless it says where", async () => {
+    const { config } = await loadAzure(
+      `minio: { storageType: azure, bucketName: box, accessKeyID: acct, secretAccessKey: "${KEY}" }`,
+    );
+    for (const { storage } of [config.milvus, config.backup]) {
+      expect(plain(storage)).toMatchObject({ address: "core.windows.net", port: 443 });
+    }
   });
 
   test("takes useIAM for whatever identity there is", async () => {

@@ -42,6 +42,9 @@ describe("the document", () => {
     ],
     ["IAM", "minio: { storageType: aws, useIAM: true, iamEndpoint: http://e, backupRootPath: b }"],
     ["azure", "minio: { storageType: azure, accessKeyID: a, secretAccessKey: k, backupRootPath: b }"],
+    ["azure elsewhere", "minio: { storageType: azure, address: a.b, port: 1, accessKeyID: a, secretAccessKey: k }"],
+    ["gcpnative", "minio: { storageType: gcpnative, gcpCredentialJSON: /k.json, backupRootPath: b }"],
+    ["gcpnative beside MinIO", "minio: { address: h, backupStorageType: gcpnative, backupGcpCredentialJSON: /k.json }"],
     ["local", "minio: { storageType: local, rootPath: /d, backupRootPath: /b }"],
     ["two services", "minio: { backupStorageType: aws, backupAddress: h, backupUseSSL: true, crossStorage: true }"],
     [

@@ -181,6 +181,39 @@ describe("inheritance", () => {
   });
 });
 
+describe("gcpnative", () => {
+  const GOOGLE = { address: "storage.googleapis.com", port: 443, useSSL: true };
+
+  test("is Google's own endpoint unless another is written, beside another service too", async () => {
+    const both = "milvus.storage: { provider: gcpnative, auth.credentialsFile: /k.json }";
+    const { config } = await loadV2(both);
+    expect(config.milvus.storage).toMatchObject({ provider: "gcpnative", options: GOOGLE });
+    expect(config.backup.storage).toMatchObject({ provider: "gcpnative", options: GOOGLE });
+    const beside = await loadV2("backup.storage: { provider: gcs, auth.credentialsFile: /k.json }");
+    expect(plain(beside.config.milvus.storage)).toMatchObject({ address: "localhost", port: 9000 });
+    expect(beside.config.backup.storage).toMatchObject({ provider: "gcpnative", options: GOOGLE });
+    const emulator = await loadV2(
+      "milvus.storage: { provider: gcpnative, address: e, port: 9023, useSSL: false, auth.type: none }",
+    );
+    expect(emulator.config.backup.storage.options).toMatchObject({ address: "e", port: 9023, useSSL: false });
+  });
+
+  test("default credentials may name a file or a metadata server, and find the file that Google's tools use", async () => {
+    const written = await loadV2(
+      "milvus.storage: { provider: gcpnative, auth: { type: default, credentialsFile: /f, endpoint: m } }",
+    );
+    expect(written.config.milvus.storage.options).toMatchObject({ "auth.credentialsFile": "/f", "auth.endpoint": "m" });
+    const env = { GOOGLE_APPLICATION_CREDENTIALS: "/adc.json" };
+    const found = await loadV2("milvus.storage: { provider: gcpnative, auth.type: default }", { env });
+    expect(found.config.milvus.storage.options).toMatchObject({ "auth.credentialsFile": "/adc.json" });
+    const file = "milvus.storage: { provider: gcpnative, auth: { type: default, credentialsFile: /own } }";
+    const own = await loadV2(file, { env });
+    expect(own.config.milvus.storage.options).toMatchObject({ "auth.credentialsFile": "/own" });
+    const s3 = await loadV2("milvus.storage: { provider: aws, auth.type: default }", { env });
+    expect(s3.config.milvus.storage.options["auth.credentialsFile"]).toBeUndefined();
+  });
+});
+
 describe("validation", () => {
   test.each([
     ["milvus.storage.bucketName: ''", "milvus.storage.bucketName (backup.yaml:2:28): is required"],

@@ -29,6 +29,16 @@ export const S3: OptionTable = {
   requestTimeoutSeconds: { type: "integer", description: "Timeout." },
 };
 
+export const GCS: OptionTable = {
+  address: { type: "string", description: "Host." },
+  port: { type: "integer", description: "Port." },
+  useSSL: { type: "boolean", description: "TLS." },
+  bucketName: { type: "string", description: "Bucket." },
+  "auth.type": { type: "enum", description: "Kind.", choices: ["serviceAccount", "default", "none"] },
+  "auth.credentialsFile": { type: "string", description: "File." },
+  "auth.endpoint": { type: "string", description: "Metadata server." },
+};
+
 export const LOCAL: OptionTable = { localPath: { type: "string", description: "As Milvus sees it." } };
 
 /** A plugin driver: names of its own, a well-known name of another type, a secret, a required option. */
@@ -45,6 +55,8 @@ const TABLES: Readonly<Record<string, OptionTable>> = {
   minio: S3,
   aws: S3,
   gcp: S3,
+  gcs: GCS,
+  gcpnative: GCS,
   aliyun: S3,
   ali: S3,
   tencent: S3,

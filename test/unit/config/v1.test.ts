@@ -138,6 +138,20 @@ describe("v1 rules", () => {
     expect(local.config.backup.storage).toEqual({ provider: "local", rootPath: "/b", options: {} });
   });
 
+  test("gcpnative is at Google unless another address is written", async () => {
+    const yaml = "minio: { storageType: gcpnative, gcpCredentialJSON: /key.json";
+    const google = await load(`${yaml} }`);
+    for (const side of ["milvus", "backup"]) {
+      expect(entry(google, `${side}.storage.address`).value).toBe("storage.googleapis.com");
+      expect(entry(google, `${side}.storage.useSSL`).value).toBe("true");
+    }
+    const own = await load(`${yaml}, address: gcs.internal, port: 8080 }`);
+    for (const side of ["milvus", "backup"]) {
+      expect(entry(own, `${side}.storage.address`).value).toBe("gcs.internal");
+      expect(entry(own, `${side}.storage.port`).value).toBe("8080");
+    }
+  });
+
   test("a service account is a path, never its content", async () => {
     const yaml = "minio: { storageType: gcpnative, gcpCredentialJSON: /key.json }";
     expect(entry(await load(yaml), "backup.storage.auth.credentialsFile").value).toBe("/key.json");
