@@ -125,7 +125,7 @@ function damaged(backup: string, findings: readonly VerifyFinding[]): AppError {
   const code = findings.every((finding) => finding.kind === "missing") ? "DATA_MISSING" : "CHECKSUM_MISMATCH";
   return new AppError(
     code,
-    `backup ${backup} is damaged, nothing of it was given to Milvus: ${shown.join("; ")}${more}`,
+    `backup ${backup} is damaged, nothing of this collection was given to Milvus: ${shown.join("; ")}${more}`,
     { details: { backup, key: findings[0]?.key ?? "", findings: findings.length } },
   );
 }
