@@ -104,7 +104,10 @@ describe.each(["same bucket", "own bucket"] as const)("restoreBackup, backups in
       if (change === "missing") await world.backupRoot.delete(objectKey(key), { signal: never });
       else await store(world.backupRoot, `${key}0`, sample(3));
       await expect(restore(world)).rejects.toEqual(
-        coded(change === "missing" ? "DATA_MISSING" : "CHECKSUM_MISMATCH", "nothing of this collection was given to Milvus"),
+        coded(
+          change === "missing" ? "DATA_MISSING" : "CHECKSUM_MISMATCH",
+          "nothing of this collection was given to Milvus",
+        ),
       );
       expect(calls(world, /^startImport/)).toEqual([]);
       expect(collections(world)).toEqual([]);
