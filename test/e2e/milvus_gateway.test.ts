@@ -8,6 +8,7 @@ import type { CollectionSchema, FieldSchema } from "../../src/meta/types.ts";
 import type { ImportProgress, MilvusGateway } from "../../src/milvus/gateway.ts";
 import { makeCerts } from "../support/certs.ts";
 import { type MilvusServer, type MilvusVersion, ROOT_USER, startMilvus } from "../support/milvus.ts";
+import { dropEverything } from "../support/milvus_clean.ts";
 import { DataType, until, withData } from "../support/milvus_data.ts";
 import { connectionTo, connectTo, signal } from "../support/replay_milvus.ts";
 import { sharedMilvus } from "../support/shared_servers.ts";
@@ -70,7 +71,10 @@ for (const version of VERSIONS) {
       server = await sharedMilvus(version);
       milvus = await gatewayTo(server);
     }, 180_000);
-    afterAll(() => milvus[Symbol.asyncDispose]());
+    afterAll(async () => {
+      await milvus[Symbol.asyncDispose]();
+      await dropEverything(server);
+    }, 60_000);
 
     test("says its version, has databases, imports over gRPC, cannot pause garbage collection", async () => {
       expect(milvus.server.version).toBe(`v${version}-lite`);
