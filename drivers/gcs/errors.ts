@@ -1,6 +1,7 @@
 /** What the service or the network answers, as errors with permanent codes and a remedy. */
 
 import { AppError, type ErrorCode, hasCode, isAppError } from "../../src/base/errors.ts";
+import type { ExchangeErrors } from "../../src/storage/http_reply.ts";
 
 export type Operation = "get" | "stat" | "put" | "delete" | "list" | "copy";
 
@@ -177,4 +178,12 @@ export function clip(message: string): string {
 function codeOf(thrown: unknown): string {
   if (typeof thrown !== "object" || thrown === null || !("code" in thrown)) return "";
   return typeof thrown.code === "string" ? thrown.code : "";
+}
+
+/** The words for an exchange that breaks off or falls silent. */
+export function exchangeErrors(attempt: Attempt): ExchangeErrors {
+  return {
+    network: (thrown) => networkError(attempt, thrown),
+    silence: (waitedMs) => silenceError(attempt, waitedMs),
+  };
 }

@@ -1,9 +1,9 @@
 /** Requests with a token over Bun's fetch: time limits, abort, one renewal of a refused token, refusals as errors. */
 
 import { type AppError, isAppError, throwIfAborted } from "../../src/base/errors.ts";
-import { type Attempt, type Operation, refusalError } from "./errors.ts";
+import { Reply, Watch } from "../../src/storage/http_reply.ts";
+import { type Attempt, exchangeErrors, type Operation, refusalError } from "./errors.ts";
 import type { Settings } from "./options.ts";
-import { Reply, Watch } from "./reply.ts";
 import type { TokenSource } from "./tokens.ts";
 
 export interface Call {
@@ -58,7 +58,7 @@ export class Http {
   async #exchange(call: Call, token: string): Promise<Reply> {
     const { timeoutMs } = this.#settings;
     const attempt = this.attempt(call.operation, call.target);
-    const watch = new Watch(attempt, timeoutMs + (call.bytes ?? 0) / SLOWEST_BYTES_PER_MS, call.signal);
+    const watch = new Watch(exchangeErrors(attempt), timeoutMs + (call.bytes ?? 0) / SLOWEST_BYTES_PER_MS, call.signal);
     try {
       const response = await fetch(call.url, {
         method: call.method,
@@ -75,7 +75,7 @@ export class Http {
       watch.relax(timeoutMs);
       const { status } = response;
       if ((status >= 200 && status < 300) || call.expected?.includes(status) === true)
-        return new Reply(response, watch);
+        return new Reply(response, watch, call.method);
       throw this.#refused(attempt, { status, body: await response.text(), token });
     } catch (error) {
       watch.end();

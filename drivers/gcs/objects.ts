@@ -11,8 +11,8 @@ import type {
   ObjectInfo,
   ObjectKey,
 } from "../../src/storage/driver.ts";
+import type { Reply } from "../../src/storage/http_reply.ts";
 import { isBrokenConnection } from "./errors.ts";
-import type { Reply } from "./reply.ts";
 import { FIELDS, infoOf, infoOfHeaders, lengthOf, parseResource } from "./resource.ts";
 import { objectUrl, type Root } from "./root.ts";
 

@@ -4,11 +4,12 @@
  */
 
 import { type AppError, throwIfAborted } from "../../src/base/errors.ts";
+import { Reply, Watch } from "../../src/storage/http_reply.ts";
 import type { CredentialSource } from "./credentials.ts";
 import { encodeQuery } from "./encode.ts";
 import { type Attempt, type Operation, readRefusal, refusalError } from "./errors.ts";
+import { exchangeErrors } from "./network_errors.ts";
 import type { Settings } from "./options.ts";
-import { Reply, Watch } from "./reply.ts";
 import { type Credentials, hideCredentials, Signer } from "./sign.ts";
 
 export interface Call {
@@ -59,7 +60,7 @@ export class Http {
       credentials,
       Date.now(),
     );
-    const watch = new Watch(attempt, timeoutMs + (call.bytes ?? 0) / SLOWEST_BYTES_PER_MS, call.signal);
+    const watch = new Watch(exchangeErrors(attempt), timeoutMs + (call.bytes ?? 0) / SLOWEST_BYTES_PER_MS, call.signal);
     try {
       const response = await fetch(`${endpoint.origin}${path}${query === "" ? "" : `?${query}`}`, {
         method: call.method,

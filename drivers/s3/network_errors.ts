@@ -1,6 +1,7 @@
 /** Failures below HTTP: names, connections, certificates, silence. */
 
 import { AppError, type ErrorCode, hasCode, isAppError } from "../../src/base/errors.ts";
+import type { ExchangeErrors } from "../../src/storage/http_reply.ts";
 import type { Attempt } from "./errors.ts";
 
 interface Row {
@@ -80,4 +81,12 @@ function detailsOf({ operation, target, bucket, endpoint }: Attempt): Readonly<R
 function codeOf(thrown: unknown): string {
   if (typeof thrown !== "object" || thrown === null || !("code" in thrown)) return "";
   return typeof thrown.code === "string" ? thrown.code : "";
+}
+
+/** The words for an exchange that breaks off or falls silent. */
+export function exchangeErrors(attempt: Attempt): ExchangeErrors {
+  return {
+    network: (thrown) => networkError(attempt, thrown),
+    silence: (waitedMs) => silenceError(attempt, waitedMs),
+  };
 }

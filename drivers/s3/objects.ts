@@ -10,10 +10,10 @@ import type {
   ObjectInfo,
   ObjectKey,
 } from "../../src/storage/driver.ts";
+import type { Reply } from "../../src/storage/http_reply.ts";
 import { crc32Hex } from "./crc32.ts";
 import { infoOf, lengthOf } from "./headers.ts";
 import { isBrokenConnection } from "./network_errors.ts";
-import type { Reply } from "./reply.ts";
 import type { Root } from "./root.ts";
 
 // Bodies up to this size are read at once: a stream costs several times the CPU of the request it belongs to.

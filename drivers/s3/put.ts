@@ -5,6 +5,7 @@ import { forEachConcurrent } from "../../src/base/pool.ts";
 import { BodyReader } from "../../src/storage/body_reader.ts";
 import { DeclaredChecksum } from "../../src/storage/declared_checksum.ts";
 import type { ObjectInfo, ObjectKey, PutBody, PutOptions } from "../../src/storage/driver.ts";
+import type { Reply } from "../../src/storage/http_reply.ts";
 import { crc32, crc32Hex } from "./crc32.ts";
 import { storeDespiteRace } from "./denied.ts";
 import { checksumsOf, infoOf, unquote } from "./headers.ts";
@@ -20,7 +21,6 @@ import {
 } from "./multipart.ts";
 import { triesOfPart } from "./part_tries.ts";
 import type { WireCheck } from "./providers.ts";
-import type { Reply } from "./reply.ts";
 import type { Root } from "./root.ts";
 import { checkHeaders } from "./wire_check.ts";
 

@@ -1,8 +1,12 @@
-/** One exchange: its clock, its tie to the caller's signal, and the reading of its answer. */
+/** One HTTP exchange of a driver: its clock, its tie to the caller's signal, and the reading of its answer. */
 
-import { abortError } from "../../src/base/errors.ts";
-import type { Attempt } from "./errors.ts";
-import { networkError, silenceError } from "./network_errors.ts";
+import { abortError } from "../base/errors.ts";
+
+/** The driver's own words for an exchange that breaks off or falls silent. */
+export interface ExchangeErrors {
+  readonly network: (thrown: unknown) => Error;
+  readonly silence: (waitedMs: number) => Error;
+}
 
 export interface BodyHooks {
   readonly onChunk: (chunk: Uint8Array) => void;
@@ -106,18 +110,18 @@ export class Reply {
 export class Watch {
   readonly #stop = new AbortController();
   readonly #signal: AbortSignal;
-  readonly #attempt: Attempt;
+  readonly #errors: ExchangeErrors;
   #limitMs: number;
   #timer: Timer | undefined;
   #silent = false;
   readonly #onAbort = (): void => this.#stop.abort(abortError(this.#signal));
   readonly #onSilence = (): void => {
     this.#silent = true;
-    this.#stop.abort(silenceError(this.#attempt, this.#limitMs));
+    this.#stop.abort(this.#errors.silence(this.#limitMs));
   };
 
-  constructor(attempt: Attempt, limitMs: number, signal: AbortSignal) {
-    this.#attempt = attempt;
+  constructor(errors: ExchangeErrors, limitMs: number, signal: AbortSignal) {
+    this.#errors = errors;
     this.#limitMs = limitMs;
     this.#signal = signal;
     signal.addEventListener("abort", this.#onAbort);
@@ -148,6 +152,6 @@ export class Watch {
 
   explain(thrown: unknown): Error {
     if (this.#signal.aborted) return abortError(this.#signal);
-    return this.#silent ? silenceError(this.#attempt, this.#limitMs) : networkError(this.#attempt, thrown);
+    return this.#silent ? this.#errors.silence(this.#limitMs) : this.#errors.network(thrown);
   }
 }
